@@ -1,0 +1,5 @@
+"""`python -m mockcs` is the `mockcs` command."""
+
+from mockcs.cli import run
+
+run()

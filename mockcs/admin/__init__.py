@@ -1,0 +1,114 @@
+"""The inspection and control API under /__admin: a blueprint per noun, and what they share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from flask import Flask, Response, current_app, request
+from werkzeug.exceptions import HTTPException
+
+from mockcs import __version__
+from mockcs.errors import MockcsError
+from mockcs.front import SPACE
+from mockcs.json_text import NotJson, dumps, loads
+from mockcs.messages import Document
+from mockcs.space import Space
+from mockcs.spaces import Spaces
+
+_WORLD = "mockcs.world"
+
+
+_HINT = "docs/admin.md lists the routes and what each takes"
+
+
+def space() -> Space:
+    """The space of this request."""
+    # Kept with the request and not in g: pytest-flask lets all requests of a test share one g.
+    environ = request.environ
+    if _WORLD not in environ:
+        environ[_WORLD] = spaces().space(environ[SPACE])  # one and the same for a whole request
+    found: Space = environ[_WORLD]
+    return found
+
+
+@contextmanager
+def settled() -> Iterator[Space]:
+    """The space of this request, locked, with everything carried out that is due by now."""
+    world = space()
+    with world.lock:
+        world.settle()
+        yield world
+
+
+def spaces() -> Spaces:
+    """The spaces of this server."""
+    found: Spaces = current_app.extensions["mockcs"]
+    return found
+
+
+def answer(document: Any, status: int = 200) -> Response:
+    """The document as the answer."""
+    return Response(dumps(document), status=status, mimetype="application/json")
+
+
+def body() -> Document:
+    """The request's JSON object, an absent one as empty; MockcsError for anything else."""
+    text = request.get_data()
+    try:
+        document = loads(text) if text.strip() else {}
+    except NotJson as error:
+        raise MockcsError(f"the body is not JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise MockcsError("the body must be a JSON object")
+    return document
+
+
+def asked(*names: str) -> dict[str, str]:
+    """The query parameters of the request, each known and given once; MockcsError otherwise."""
+    for name, values in request.args.lists():
+        if len(values) > 1:
+            raise MockcsError(f"{name} is given {len(values)} times", hint="give it once")
+    found = request.args.to_dict()
+    only(found, *names)
+    return found
+
+
+def only(document: Document, *names: str) -> None:
+    """Refuse members that the route does not know: a misspelt one must not pass in silence."""
+    for name in document:
+        if name not in names:
+            raise MockcsError(f"there is no member {name!r} here", hint=f"it may have {', '.join(names) or 'none'}")
+
+
+def register(app: Flask) -> None:
+    """Put the admin API into the app."""
+    from mockcs.admin import calls, clock, faults, manual, safety, state  # noqa: PLC0415 - they need what stands above
+
+    for module in (calls, clock, faults, manual, state):
+        app.register_blueprint(module.blueprint, url_prefix="/__admin")
+    app.register_error_handler(MockcsError, _wrong)
+    app.register_error_handler(HTTPException, _http)
+    app.before_request(safety.checked)
+    app.after_request(_versioned)
+
+
+def _wrong(error: MockcsError) -> Response:
+    return answer({"error": str(error), "hint": error.hint or _HINT}, error.status)
+
+
+def _http(error: HTTPException) -> Response:
+    sentence = error.description or ""
+    if error.code in (404, 405):
+        sentence = f"there is no {request.method} {request.path} in the admin API"
+    response = answer({"error": sentence, "hint": _HINT}, error.code or 500)
+    for name, value in error.get_headers():
+        if name == "Allow":
+            response.headers[name] = value
+    return response
+
+
+def _versioned(response: Response) -> Response:
+    response.headers["Mockcs-Version"] = __version__
+    return response

@@ -1,0 +1,184 @@
+"""Calls: look at them, forget them, verify them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from functools import partial
+from queue import Empty, Queue
+
+from flask import Blueprint, Response, request
+
+from mockcs import __version__
+from mockcs.admin import answer, asked, body, only, space
+from mockcs.calls import Call
+from mockcs.errors import MockcsError
+from mockcs.exports import curl_of, har_of
+from mockcs.journal import View, call_of
+from mockcs.json_text import dumps
+from mockcs.matching import Match, match_of
+from mockcs.messages import Document
+from mockcs.space import Space, too_many_waiting
+from mockcs.spaces import DEFAULT
+from mockcs.verifying import Count, Order, wanted_of
+
+blueprint = Blueprint("calls", __name__)
+_FILTERS = ("operation", "api", "method", "path", "status", "since", "limit")
+_LONGEST_WAIT = 600_000
+_DIGITS = 18
+_HEARTBEAT = 10.0
+
+
+@blueprint.get("/calls")
+def listed() -> Response:
+    """The calls, oldest first: {"calls", "total", "evicted", "in_flight"}, and "dropped" if any was."""
+    found, view = _found()
+    documents = [call.document() for call in found]
+    numbers = {"total": view.total, "evicted": view.evicted, "in_flight": len(view.in_flight)}
+    if view.dropped:
+        numbers["dropped"] = view.dropped
+    return answer({"calls": documents, **numbers})
+
+
+def _found() -> tuple[list[Call], View]:
+    wanted = _filters()
+    view = space().view()
+    since = int(wanted.get("since", 0))
+    records = [call_of(record) for number, record in view.records.items() if number > since]
+    flying = [call for call in view.in_flight if call.id > since]
+    found = sorted((call for call in (*records, *flying) if _passes(call, wanted)), key=lambda call: call.id)
+    if "limit" in wanted:
+        found = found[max(0, len(found) - int(wanted["limit"])) :]
+    return found, view
+
+
+@blueprint.get("/calls/<int:number>")
+def one(number: int) -> Response:
+    """One call."""
+    return answer(_call(number).document())
+
+
+@blueprint.get("/calls/<int:number>/curl")
+def curl(number: int) -> Response:
+    """One call as a shell line."""
+    return Response(curl_of(_call(number), _base_url()) + "\n", mimetype="text/plain")
+
+
+@blueprint.get("/calls.har")
+def har() -> Response:
+    """The calls as HAR 1.2; the filters are those of GET /calls."""
+    found, _ = _found()
+    return answer(har_of(found, _base_url(), __version__))
+
+
+@blueprint.get("/calls/stream")
+def stream() -> Response:
+    """Server-sent events: a comment at once, then each call as one `data:` line when it is complete."""
+    world = space()
+    if request.method == "HEAD":
+        return Response(mimetype="text/event-stream")
+    if not world.waiting.enter():
+        raise too_many_waiting(world.settings)
+    calls: Queue[bytes] = Queue(world.settings.max_calls or 1)
+    with world.lock:
+        streams = world.journal.streams
+        streams.append(calls)
+    response = Response(_events(world, calls), mimetype="text/event-stream", headers={"Cache-Control": "no-store"})
+    response.call_on_close(world.waiting.leave)
+    response.call_on_close(partial(streams.remove, calls))
+    return response
+
+
+def _events(world: Space, calls: Queue[bytes]) -> Iterator[bytes]:
+    yield b": the calls of this space as they complete\n\n"
+    while True:
+        try:
+            yield b"data: " + dumps(call_of(calls.get(timeout=_HEARTBEAT)).document()) + b"\n\n"
+        except Empty:
+            yield b": still here\n\n"  # a reader that has gone is noticed by this
+        while world.heir is not None:
+            world = world.heir
+        if world.closed:
+            return  # the space was deleted, or the server stops
+
+
+@blueprint.delete("/calls")
+def forget() -> Response:
+    """Forget all calls: {"removed": n}."""
+    with space().lock:
+        removed = space().journal.forget()
+        space().tell()
+    return answer({"removed": removed})
+
+
+@blueprint.post("/calls/verify")
+def verify() -> Response:
+    """A verdict by count: 200 if it holds, else 409."""
+    document = body()
+    only(document, "match", "exactly", "at_least", "at_most", "within_ms")
+    return _verdict(space().verify(Count(_match(document.get("match")), wanted_of(document)), _within(document)))
+
+
+@blueprint.post("/calls/verify-order")
+def verify_order() -> Response:
+    """A verdict on an order: 200 if it holds, else 409."""
+    document = body()
+    only(document, "matches", "within_ms")
+    matches = document.get("matches")
+    if not isinstance(matches, list) or not matches:
+        raise MockcsError("matches must be an array of at least one match")
+    return _verdict(space().verify(Order([_match(each) for each in matches]), _within(document)))
+
+
+def _call(number: int) -> Call:
+    with space().lock:
+        call = space().journal.call(number)
+    if call is None:
+        raise MockcsError(f"there is no call {number}", hint="it may have been evicted or forgotten", status=404)
+    return call
+
+
+def _base_url() -> str:
+    # By its name, for a header may have named the space.
+    name = space().name
+    prefix = "" if name == DEFAULT else f"/__space/{name}"
+    return request.host_url.rstrip("/") + request.script_root.removesuffix(prefix) + prefix
+
+
+def _match(document: object) -> Match:
+    manual = space().manual
+    return match_of(document, frozenset(row.name for row in manual.operations), space().masks)
+
+
+def _verdict(document: Document) -> Response:
+    return answer(document, 200 if document["verdict"] == "holds" else 409)
+
+
+def _within(document: Document) -> float:
+    within = document.get("within_ms", 0)
+    if isinstance(within, bool) or not isinstance(within, int | float) or not 0 <= within <= _LONGEST_WAIT:
+        raise MockcsError(f"within_ms must be a number from 0 to {_LONGEST_WAIT}")
+    return within / 1000
+
+
+def _filters() -> dict[str, str]:
+    wanted = asked(*_FILTERS)
+    for name in ("status", "since", "limit"):
+        if name in wanted and not (wanted[name].isdecimal() and len(wanted[name]) <= _DIGITS):
+            raise MockcsError(f"{name} must be a whole number from 0")
+    texts: Document = {name: wanted[name] for name in ("operation", "api", "method") if name in wanted}
+    if "status" in wanted:
+        texts["status"] = int(wanted["status"])
+    if texts:
+        wanted |= {name: str(value) for name, value in _match(texts).wanted.items()}
+    return wanted
+
+
+def _passes(call: Call, wanted: dict[str, str]) -> bool:
+    shown = {"operation": call.operation, "api": call.api, "method": call.request.method}
+    status = None if call.response is None else str(call.response.status)
+    return (
+        all(shown[name] == wanted[name] for name in shown if name in wanted)
+        and ("path" not in wanted or fnmatchcase(call.request.path, wanted["path"]))
+        and ("status" not in wanted or status == wanted["status"])
+    )

@@ -1,0 +1,70 @@
+"""Time: look at it, set it, freeze it, advance it."""
+
+from __future__ import annotations
+
+import re
+
+from flask import Blueprint, Response
+
+from mockcs.admin import answer, body, only, space
+from mockcs.clock import milliseconds_of, text_of
+from mockcs.errors import MockcsError
+from mockcs.ids import written
+from mockcs.messages import Document
+from mockcs.schemas import DATE_TIME
+from mockcs.space import Space
+
+blueprint = Blueprint("clock", __name__)
+_TIME = re.compile(str(DATE_TIME["pattern"]))
+_LONGEST = 10**12
+_LATEST = milliseconds_of("9999-12-31T23:59:59.999Z")
+
+
+@blueprint.get("/clock")
+def shown() -> Response:
+    """{"now", "frozen"}."""
+    return answer(_shown(space()))
+
+
+@blueprint.put("/clock")
+def put() -> Response:
+    """Set the time, freeze it or let it run: {"now", "frozen"}, one of them or both."""
+    document = body()
+    only(document, "now", "frozen")
+    now, frozen = document.get("now"), document.get("frozen")
+    if not document:
+        raise MockcsError("nothing is given", hint='send {"now": "2009-05-12T12:05:12.145Z"} or {"frozen": true}')
+    if frozen is not None and not isinstance(frozen, bool):
+        raise MockcsError("frozen must be true or false")
+    if "now" in document and not (isinstance(now, str) and _TIME.fullmatch(now)):
+        raise MockcsError("now must be a UTC time such as 2009-05-12T12:05:12.145Z")
+    world = space()
+    with world.lock:
+        stands = world.clock.frozen if frozen is None else frozen
+        world.clock.set(world.clock.now() if now is None else milliseconds_of(str(now)), frozen=stands)
+        world.settle()
+        return answer(_shown(world))
+
+
+@blueprint.post("/clock/advance")
+def advance() -> Response:
+    """Put the time forward: {"seconds"} -> {"now", "expired", "completed"}, what fell due having been carried out."""
+    document = body()
+    only(document, "seconds")
+    seconds = document.get("seconds")
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= _LONGEST:
+        raise MockcsError(f"seconds must be a number from 0 to {_LONGEST}")
+    world = space()
+    with world.lock:
+        milliseconds = round(seconds * 1000)
+        if world.clock.now() + milliseconds > _LATEST:
+            raise MockcsError("that is after the year 9999")
+        world.clock.advance(milliseconds)
+        done = world.settle()
+        form = world.readings("8.5")["service-id"]
+        told = {name: [written(number, form) for number in numbers] for name, numbers in done.items()}
+        return answer({"now": text_of(world.clock.now()), **told})
+
+
+def _shown(world: Space) -> Document:
+    return {"now": text_of(world.clock.now()), "frozen": world.clock.frozen}

@@ -1,0 +1,44 @@
+"""Faults: order them, look at them, take them back."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, request
+
+from mockcs.admin import answer, body, space
+from mockcs.errors import MockcsError
+
+blueprint = Blueprint("faults", __name__)
+_DIGITS = 18
+
+
+@blueprint.get("/faults")
+def listed() -> Response:
+    """The faults in order of creation, with how often each was met and is left."""
+    with space().lock:
+        return answer({"faults": space().faults.shown()})
+
+
+@blueprint.post("/faults")
+def order() -> Response:
+    """Order a fault: 201 {"id"}."""
+    document, world = body(), space()
+    operations = frozenset(row.name for row in world.manual.operations)
+    with world.lock:
+        fault = world.faults.add(document, operations, world.masks, socket="werkzeug.socket" in request.environ)
+    return answer({"id": fault.id}, 201)
+
+
+@blueprint.delete("/faults")
+def clear() -> Response:
+    """Take back all faults: {"removed": n}."""
+    with space().lock:
+        return answer({"removed": space().faults.remove()})
+
+
+@blueprint.delete("/faults/<number>")
+def remove(number: str) -> Response:
+    """Take back one fault: {"removed": 1}."""
+    if not (number.isdecimal() and len(number) <= _DIGITS):
+        raise MockcsError(f"there is no fault {number}", "GET /__admin/faults lists them", 404)
+    with space().lock:
+        return answer({"removed": space().faults.remove(int(number))})

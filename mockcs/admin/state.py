@@ -1,0 +1,134 @@
+"""State: look at services and plant them, set the next ids, reset."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, request
+
+from mockcs.admin import answer, asked, body, only, settled, space, spaces
+from mockcs.errors import MockcsError
+from mockcs.ids import LARGEST, Ids, number_of, written
+from mockcs.index import history
+from mockcs.messages import Document
+from mockcs.portable import plant, restore, state_of
+from mockcs.resources import EVERYTHING, View
+from mockcs.store import Resource
+
+blueprint = Blueprint("state", __name__)
+
+
+@blueprint.get("/services")
+def listed() -> Response:
+    """The services, all or those of a customer or an anonymous contact key: {"services": [...]}."""
+    wanted = asked("customer_id", "contact_key", "active")
+    active = wanted.get("active")
+    if active not in (None, "true", "false"):
+        raise MockcsError("active must be true or false")
+    states = (True, False) if active is None else (active == "true",)
+    with settled():
+        found = [each for each in _found(wanted, states) if each.active in states]
+        return answer({"services": [_shown(each) for each in found]})
+
+
+@blueprint.get("/services/<service_id>")
+def one(service_id: str) -> Response:
+    """One service with everything in it, by its id in either form."""
+    number = int(service_id) if service_id.isdecimal() else number_of(service_id)
+    with settled() as world:
+        service = None if number is None else world.store.get("service", number)
+        if service is None:
+            raise MockcsError(f"there is no service {service_id}", hint="GET /__admin/services lists them", status=404)
+        return answer(_shown(service))
+
+
+@blueprint.post("/services")
+def planted() -> Response:
+    """Plant a service with its states and tasks, without leaving a call."""
+    document = body()
+    with settled() as world:
+        return answer(_shown(plant(world, document)), 201)
+
+
+@blueprint.get("/state")
+def whole() -> Response:
+    """The whole state of the space as one document."""
+    with settled() as world:
+        return answer(state_of(world))
+
+
+@blueprint.put("/state")
+def put_state() -> Response:
+    """Put a whole state in the place of the space's own, or change nothing."""
+    if not request.get_data().strip():
+        raise MockcsError("the body is missing", hint="send the document that GET /__admin/state answers")
+    document = body()
+    with settled() as world:
+        restore(world, document)
+        return answer(state_of(world))
+
+
+@blueprint.get("/snapshots")
+def snapshots() -> Response:
+    """The names of the snapshots: {"snapshots": [...]}."""
+    with space().lock:
+        return answer({"snapshots": sorted(space().snapshots)})
+
+
+@blueprint.post("/snapshots/<name>")
+def take(name: str) -> Response:
+    """Keep state, ids, readings, and the clock if it is frozen, under a name."""
+    only(body())
+    with settled() as world:
+        world.take_snapshot(name)
+    return answer({"snapshot": name}, 201)
+
+
+@blueprint.post("/snapshots/<name>/restore")
+def go_back(name: str) -> Response:
+    """Go back to a snapshot."""
+    only(body())
+    with space().lock:
+        space().restore_snapshot(name)
+    return answer({"snapshot": name})
+
+
+@blueprint.get("/ids")
+def ids() -> Response:
+    """The next ids: {"service", "state", "task"}."""
+    with space().lock:
+        return answer(space().store.ids)
+
+
+@blueprint.put("/ids")
+def set_ids() -> Response:
+    """Set the next ids, all or some; an id that is taken is passed over."""
+    document = body()
+    only(document, *LARGEST)
+    for kind, number in document.items():
+        if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= LARGEST[kind]:
+            raise MockcsError(f"the next {kind} id must be a whole number from 0 to {LARGEST[kind]}")
+    with space().lock:
+        before = space().store.ids
+        space().store.ids = Ids(**{kind: document.get(kind, getattr(before, kind)) for kind in LARGEST})
+        return answer(space().store.ids)
+
+
+@blueprint.post("/reset")
+def reset() -> Response:
+    """Begin this space anew: {"removed": {"services": n, ...}}."""
+    only(body())
+    return answer({"removed": spaces().reset(space())})
+
+
+def _found(wanted: dict[str, str], states: tuple[bool, ...]) -> list[Resource]:
+    store, contact_key = space().store, wanted.get("contact_key")
+    if "customer_id" in wanted:
+        found = store.listed("service", *(history(wanted["customer_id"], active=each) for each in states))
+    else:
+        found = sorted(store.all("service"), key=lambda service: service.order)
+    return [each for each in found if contact_key in (None, each.members.get("contact_key"))]
+
+
+def _shown(service: Resource) -> Document:
+    shown = View(space().store, EVERYTHING, "service").document(service)
+    # With the id that the documented API takes, so that a test can go on with it.
+    return {**shown, "service_id": written(service.id, space().readings("8.5")["service-id"])}

@@ -1,0 +1,47 @@
+"""What is legal but looks like a mistake."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+
+_NOT_MOCKED = ("/profiles", "/metadata/profiles", "/metadata/identification-keys", "/interactions")
+
+
+def misspelt(names: Iterable[str], documented: frozenset[str], place: str) -> list[str]:
+    """Advice on names that are one edit away from a documented one, or equal to it but for case."""
+    found = []
+    for name in names:
+        near = _near(name, documented)
+        if near:
+            found.append(f"{place}{name} is taken as attached data; did you mean {near}?")
+    return found
+
+
+@lru_cache(maxsize=4096)
+def _near(name: str, documented: frozenset[str]) -> str | None:
+    folded = name.casefold()
+    return next((other for other in sorted(documented) if folded == other or _one_edit(folded, other)), None)
+
+
+def _one_edit(one: str, other: str) -> bool:
+    """Whether a letter more, less or changed, or two neighbours swapped, makes one the other."""
+    if abs(len(one) - len(other)) > 1:
+        return False
+    start = 0
+    while start < min(len(one), len(other)) and one[start] == other[start]:
+        start += 1
+    left, right = one[start:], other[start:]
+    return (
+        left[1:] == right[1:]
+        or left[1:] == right
+        or left == right[1:]
+        or (left[:2] == right[1::-1] and left[2:] == right[2:])
+    )
+
+
+def unknown_url(method: str, path: str) -> str:
+    """Advice on a call that no operation answers."""
+    if path.removeprefix("/genesys/1/cs").startswith(_NOT_MOCKED) or path.endswith("/interactions"):
+        return f"{method} {path} is of the profiles, identification and interactions, which mockcs does not mock"
+    return f"no documented operation is {method} {path}"

@@ -1,0 +1,243 @@
+"""A service with its states and tasks as one whole: find, start, update and end its parts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import NoReturn
+
+from mockcs.clock import milliseconds_of
+from mockcs.errors import Refusal
+from mockcs.ids import written
+from mockcs.index import parts
+from mockcs.messages import Answer, Change, Event, Params, Violation
+from mockcs.resources import View, completed_members, started_members, updated_members, wanted_of
+from mockcs.store import Resource, Store
+
+_IDS = ("service_id", "state_id", "task_id")
+
+
+def service_of(store: Store, params: Params) -> Resource:
+    """The service of the path; the documented refusal when there is none."""
+    number = params.path["service_id"]
+    service = store.get("service", number) if isinstance(number, int) else None
+    if service is None:
+        raise Refusal("service_not_found", id=number)
+    return service
+
+
+def part_of(store: Store, params: Params, kind: str) -> Resource:
+    """The state or task of the path, in the service of the path; the documented refusal when there is none."""
+    return part_in(store, service_of(store, params), kind, params.path[f"{kind}_id"])
+
+
+def part_in(store: Store, service: Resource, kind: str, number: int) -> Resource:
+    """The state or task of that id in a service; the documented refusal when there is none."""
+    part = store.get(kind, int(number))  # 40.0 is an integer too
+    if part is None or part.service_id != service.id:
+        raise Refusal(f"{kind}_not_found", id=number)
+    return part
+
+
+def changed(resource: Resource, params: Params) -> int | str:
+    """The id of a resource as answers and the record of a change show it."""
+    return written(resource.id, params.readings["service-id"]) if resource.kind == "service" else resource.id
+
+
+def refuse(reading: str, sentence: str) -> NoReturn:
+    """Refuse what a reading forbids."""
+    row = {"table": "readings", "field": reading, "mandatory": "no"}
+    violation = Violation("", None, sentence, f"switch the reading {reading}", row)
+    raise Refusal("refused_by_reading", (violation,), reason=sentence)
+
+
+def tolerated(params: Params, reading: str, sentence: str) -> str:
+    """The sentence as advice where the reading says `accept`; a refusal with it where it says `refuse`."""
+    if params.readings[reading] == "accept":
+        return sentence
+    refuse(reading, sentence)
+
+
+def doubtful_time(service: Resource, event: Event) -> Iterator[str]:
+    """Advice on an event that lies before the start of its service."""
+    timestamp, started = event.occasion.get("timestamp"), service.members["started"]["timestamp"]
+    if timestamp is not None and timestamp < started:
+        yield f"the timestamp {timestamp} lies before the start of the service, {started}"
+
+
+def other_ids(event: Event, **counts: int | str | None) -> Iterator[str]:
+    """Advice on an id in a body that is not the one that counts: that of the URL, or the state of a task."""
+    for name, number in counts.items():
+        if (event.orders | event.own).get(name, number) != number:
+            yield f"the {name} of the body differs from {number}, which counts"
+
+
+def start_in_path(store: Store, params: Params, kind: str) -> Answer:
+    """Start a state or a task in the service of the path; the server gives the id (Start State, Start Task)."""
+    service, event = service_of(store, params), params.event()
+    advice = [*doubtful_time(service, event), *_doubts(store, params, service, event)]
+    part = start_part(store, kind, service, event)
+    service_id = written(service.id, params.readings["service-id"])
+    ids = {f"{kind}_id": part.id}
+    changes = (Change(kind, part.id, "created"),)
+    return Answer(ids, {"service_id": service_id, **ids}, changes=changes, advice=tuple(advice))
+
+
+def new_service(store: Store, params: Params, event: Event) -> Resource:
+    """Store a new service."""
+    members = started_members(event, store.now)
+    lifetime = params.business.lifetime(members.get("service_type")) or params.settings.expiration_ms
+    times = deadlines(params, event, store.now, members["started"]["timestamp"], lifetime)
+    if times["idle"] is None and params.settings.auto_complete_after is not None:
+        times["idle"] = params.settings.auto_complete_after * 1000
+    number = store.next_id("service")
+    service = Resource(
+        kind="service",
+        id=number,
+        members=members,
+        extensions=event.extensions,
+        service_id=number,
+        expires=times["expires"],
+        idle=times["idle"],
+        touched=store.now,
+    )
+    store.add(service)
+    return service
+
+
+def deadlines(
+    params: Params, event: Event, now: int, timestamp: str, expires_after: int | None = None
+) -> dict[str, int | None]:
+    """When a service expires and after what idle time it is ended, as an event orders (Update Expiration Time, 8.5.1).
+
+    `ttl` goes before `expiration_time`; without either the service expires after `expires_after` milliseconds.
+    """
+    orders = event.orders
+    base = milliseconds_of(timestamp) if params.readings.get("expiration-base") == "event" else now
+    expires = None if expires_after is None else base + expires_after
+    if "ttl" in orders:
+        expires = base + int(orders["ttl"]) * 1000
+    elif "expiration_time" in orders:
+        expires = milliseconds_of(orders["expiration_time"])
+    idle = orders.get("auto_complete_after")
+    return {"expires": expires, "idle": None if idle is None else max(int(idle), 0) * 1000}
+
+
+def end_service(store: Store, service: Resource, event: Event, *, cascade: bool, **times: int | None) -> list[Change]:
+    """End a service, and its open states and tasks with it if `cascade`; returns what changed below the service."""
+    members = completed_members(service.members, event, store.now)
+    extensions = {**service.extensions, **event.extensions}
+    ended = store.update(service, members=members, extensions=extensions, **times)
+    return list(end_parts(store, ended)) if cascade else []
+
+
+def settle(store: Store) -> dict[str, list[int]]:
+    """Carry out what is due: {"expired": ids of services that are gone, "completed": ids of those that were ended}."""
+    done: dict[str, list[int]] = {"expired": [], "completed": []}
+    now = store.now
+    for when, expires, service in store.due():
+        if expires:
+            store.remove(service)
+        else:
+            store.now = when  # it ends when its time was up, however late that is noticed
+            end_service(store, service, Event({}, {}, {}, {}), cascade=True)
+            store.now = now
+        done["expired" if expires else "completed"].append(service.id)
+    return done
+
+
+def complete_in_path(store: Store, params: Params, kind: str) -> Answer:
+    """End the state or task of the path (Complete State, Complete Task, 8.5.2)."""
+    part, event = part_of(store, params, kind), params.event()
+    service = service_of(store, params)
+    ids: dict[str, int | str | None] = {"service_id": changed(service, params), f"{kind}_id": part.id}
+    if kind == "task":
+        ids["state_id"] = part.state_id
+    advice = [*doubtful_time(service, event), *other_ids(event, **ids), *end_part(store, params, part, event)]
+    return Answer(changes=(Change(kind, part.id, "completed"),), advice=tuple(advice))
+
+
+def end_part(store: Store, params: Params, part: Resource, event: Event) -> list[str]:
+    """End a state or task; returns the advice on ending it twice."""
+    advice = []
+    if not part.active:
+        advice.append(tolerated(params, "complete-again", f"the {part.kind} was completed already"))
+    own = {name: value for name, value in event.own.items() if name not in _IDS}
+    members = completed_members(part.members, replace(event, own=own), store.now)
+    store.update(part, members=members, extensions={**part.extensions, **event.extensions})
+    return advice
+
+
+def query_parts(store: Store, params: Params, kind: str) -> Answer:
+    """The states or tasks of the service of the path, by type, and tasks by state (Query States, Query Tasks)."""
+    service, query = service_of(store, params), params.query
+    types = query.get(f"{kind}_types")
+    names = None if types is None else {params.business.same(kind, f"{kind}_type", each) for each in types}
+    view = View(store, wanted_of(params), kind)
+    found = [
+        view.document(part)
+        for part in store.listed(kind, *(parts(kind, service.id, active=each) for each in params.selection))
+        if (names is None or params.business.same(kind, f"{kind}_type", part.type) in names)
+        and ("state_id" not in query or part.state_id == query["state_id"])
+    ]
+    return Answer(found, advice=tuple(dict.fromkeys(view.advice)))
+
+
+def removed(store: Store, params: Params, service: Resource) -> list[Change]:
+    """Remove a service with its states and tasks; returns what was deleted."""
+    gone = [service, *store.parts(service.id)]
+    store.remove(service)
+    return [Change(each.kind, changed(each, params), "deleted") for each in gone]
+
+
+def start_part(store: Store, kind: str, service: Resource, event: Event, state_id: int | None = None) -> Resource:
+    """Store a new state or task of the service; `state_id` or the event's own attaches a task to a state."""
+    members = started_members(event, store.now)
+    own_state = members.pop("state_id", None)
+    given = own_state if state_id is None else state_id
+    part = Resource(
+        kind=kind,
+        id=store.next_id(kind),
+        members=members,
+        extensions=event.extensions,
+        service_id=service.id,
+        state_id=None if given is None else int(given),
+    )
+    store.add(part)
+    return part
+
+
+def take_over(store: Store, resource: Resource, event: Event, state_id: int | None = None) -> Resource:
+    """Let a resource take over what a start event gives, its id and its start's time excepted."""
+    own = {name: value for name, value in event.own.items() if name not in _IDS}
+    given = event.own.get("state_id") if state_id is None else state_id
+    return store.update(
+        resource,
+        members=updated_members(resource.members, Event(own, event.occasion, {}, {})),
+        extensions={**resource.extensions, **event.extensions},
+        state_id=resource.state_id if given is None or resource.kind != "task" else int(given),
+    )
+
+
+def end_parts(store: Store, service: Resource) -> Iterator[Change]:
+    """End the open states and tasks of a service at the time of its own end."""
+    end = {"completed": {"timestamp": service.members["completed"]["timestamp"]}}
+    for part in store.parts(service.id, active=(True,)):
+        store.update(part, members={**part.members, **end})
+        yield Change(part.kind, part.id, "completed")
+
+
+def _doubts(store: Store, params: Params, service: Resource, event: Event) -> Iterator[str]:
+    if not service.active:
+        yield tolerated(params, "start-in-completed", "the service was completed before this start")
+    yield from other_ids(event, service_id=changed(service, params))
+    yield from unknown_states(store, service, event)
+
+
+def unknown_states(store: Store, service: Resource, event: Event) -> Iterator[str]:
+    """Advice on a state that an event names and the service does not have."""
+    for name in ("state_id", "previous_state_id"):
+        if name in event.own:
+            state = store.get("state", event.own[name])
+            if state is None or state.service_id != service.id:
+                yield f"the service has no state with the {name} {event.own[name]}"

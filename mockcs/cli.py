@@ -1,0 +1,231 @@
+"""The `mockcs` command."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+import sys
+import threading
+import time
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from mockcs import __version__, documented
+from mockcs.configuration import settings_of, with_settings
+from mockcs.errors import MockcsError
+from mockcs.settings import in_url, is_loopback
+
+_WRONG = 2
+_ASK_AGAIN = 0.05
+_PATH_WIDTH = 66  # of the 80 columns, what is left beside generation and method
+
+
+class _Group(click.Group):
+    """Turns a MockcsError into its sentence and exit code 2."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except MockcsError as error:
+            hint = f" ({error.hint})" if error.hint else ""
+            click.echo(f"mockcs: {error}{hint}", err=True)
+            ctx.exit(_WRONG)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="mockcs")
+def main() -> None:
+    """A stand-in for Genesys Context Services that a test pipeline can trust."""
+
+
+@main.command(context_settings={"auto_envvar_prefix": "MOCKCS", "show_default": True})
+@with_settings
+@click.pass_context
+def serve(context: click.Context, /, **given: Any) -> None:
+    """Serve the mock until Ctrl-C. Each flag is a variable too: --max-calls is MOCKCS_MAX_CALLS."""
+    from mockcs.server import serve as run  # noqa: PLC0415 - the other commands start faster without
+
+    settings = settings_of(given, context)
+    if not settings.admin_token and not is_loopback(settings.host):
+        click.echo(
+            f"mockcs: warning: {settings.host} is reached from other machines and no --admin-token is set: "
+            "whoever reaches it may read and change everything",
+            err=True,
+        )
+    run(settings)
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True, envvar="MOCKCS_HOST", help="Where the mock listens.")
+@click.option("--port", default=8080, show_default=True, envvar="MOCKCS_PORT", help="Its port.")
+@click.option("--tls-cert", default="", envvar="MOCKCS_TLS_CERT", help="Its certificate, when it speaks HTTPS.")
+@click.option("--timeout", default=2.0, show_default=True, help="Seconds to wait for an answer.")
+@click.option("--wait", default=0.0, show_default=True, help="Seconds to go on asking until the mock answers.")
+def healthcheck(host: str, port: int, tls_cert: str, timeout: float, wait: float) -> None:
+    """Exit with 0 if a mock answers there, else with 1."""
+    url = f"{'https' if tls_cert else 'http'}://{in_url(host)}:{port}/__admin/health"
+    deadline = time.monotonic() + wait
+    while True:
+        try:
+            health = _health(url, tls_cert, timeout)
+        except (OSError, ValueError) as error:
+            if time.monotonic() >= deadline:
+                click.echo(f"mockcs: {url} does not answer: {' '.join(str(error).split())}", err=True)
+                sys.exit(1)
+            threading.Event().wait(_ASK_AGAIN)
+        else:
+            click.echo(f"{health['status']}: mockcs {health['version']}, up {health['uptime_seconds']} s")
+            return
+
+
+def _health(url: str, tls_cert: str, timeout: float) -> Any:
+    import http.client  # noqa: PLC0415 - slow to import, and only this command needs them
+    import ssl  # noqa: PLC0415
+    import urllib.error  # noqa: PLC0415
+    import urllib.request  # noqa: PLC0415
+
+    # No proxy of the environment may stand between.
+    handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
+    if tls_cert:
+        context = ssl.create_default_context(cafile=tls_cert)
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # it need not be signed by itself
+        context.check_hostname = False  # the certificate is checked; 127.0.0.1 need not stand in it
+        handlers.append(urllib.request.HTTPSHandler(context=context))
+    try:
+        with urllib.request.build_opener(*handlers).open(url, timeout=timeout) as answer:
+            health = json.load(answer)
+    except urllib.error.HTTPError as error:
+        error.close()
+        raise
+    except http.client.HTTPException as error:
+        raise ValueError(f"that is no HTTP: {error!r}") from error
+    if not (isinstance(health, dict) and {"status", "version", "uptime_seconds"} <= health.keys()):
+        raise ValueError("that is no mockcs")
+    return health
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="The rows as JSON.")
+def operations(as_json: bool) -> None:
+    """List the operations that are mocked."""
+    manual = documented.read()
+    if as_json:
+        click.echo(json.dumps([asdict(row) for row in manual.operations], indent=2))
+        return
+    for row in manual.operations:
+        path = documented.PREFIXES[row.api] + row.path
+        if len(path) > _PATH_WIDTH:
+            at = path.rindex("/", 0, _PATH_WIDTH)
+            path = f"{path[:at]}\n{' ' * 14}{path[at:]}"
+        click.echo(f"{row.api}  {row.method:6} {path}")
+        click.echo(f"     {row.name} · {row.id or 'no ID'}\n     {row.status} · {row.evidence}")
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="The rows as JSON.")
+def readings(as_json: bool) -> None:
+    """List the questions that the manual leaves open, and the choices."""
+    manual = documented.read()
+    if as_json:
+        click.echo(json.dumps([row.document(row.default) for row in manual.readings.values()], indent=2))
+        return
+    for row in manual.readings.values():
+        click.echo(click.wrap_text(f"{row.id} ({row.api}): {row.question}", subsequent_indent="    "))
+        click.echo(f"    {' | '.join(row.choices)}   default {row.default} · {row.evidence}")
+
+
+@main.command()
+@click.argument("operation")
+def explain(operation: str) -> None:
+    """Tell what the manual says of an operation, and what is inferred."""
+    from mockcs.explaining import explained  # noqa: PLC0415 - only who asks pays
+
+    width = shutil.get_terminal_size().columns
+    for line in explained(documented.read(), operation, width):
+        click.echo(line)
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="The rows as JSON.")
+def ledger(as_json: bool) -> None:
+    """List what the documents contradict or leave open, and what answers it."""
+    rows = documented.read().ledger
+    if as_json:
+        click.echo(json.dumps([asdict(row) for row in rows], indent=2))
+        return
+    for row in rows:
+        text = f"{row.api} {row.number}: {row.question} {row.answered_by}."
+        click.echo(click.wrap_text(text, width=shutil.get_terminal_size().columns, subsequent_indent="    "))
+
+
+@main.group()
+def schemas() -> None:
+    """The JSON Schemas that are generated from the tables."""
+
+
+_FOLDER = click.argument("folder", required=False, default="", type=click.Path(file_okay=False))
+
+
+@schemas.command()
+@_FOLDER
+def build(folder: str) -> None:
+    """Write the JSON Schemas from the tables (of FOLDER, by default the shipped ones)."""
+    from mockcs import schemas as generator  # noqa: PLC0415 - compiles validators; the other commands do without
+
+    manual = documented.read(folder)
+    for path in generator.stale(manual):
+        path.unlink(missing_ok=True)
+    for path, text in generator.build(manual, manual.folder).items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    click.echo(f"{len(manual.fields)} schemas are equal to their tables")
+
+
+@schemas.command()
+@_FOLDER
+def check(folder: str) -> None:
+    """Say which JSON Schemas differ from the tables; exit with 1 if any does."""
+    from mockcs import schemas as generator  # noqa: PLC0415 - see build
+
+    found = generator.stale(documented.read(folder))
+    for path in found:
+        click.echo(f"{path} differs from its table; `mockcs schemas build` writes it anew", err=True)
+    if found:
+        sys.exit(1)
+    click.echo("every schema is equal to its table")
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True, envvar="MOCKCS_HOST", help="Where the mock listens.")
+@click.option("--port", default=8080, show_default=True, envvar="MOCKCS_PORT", help="Its port.")
+@click.option("--space", default="", help="The name of a space of its own.")
+def env(host: str, port: int, space: str) -> None:
+    """Print the variables that a client under test needs, with harmless credentials."""
+    base = f"http://{in_url(host)}:{port}" + (f"/__space/{space}" if space else "")
+    for name, value in {
+        "MOCKCS_URL": f"http://{in_url(host)}:{port}",
+        "CONTEXT_SERVICES_URL": base + documented.PREFIXES["8.5"],
+        "CONTEXT_SERVICES_URL_81": base,
+        "CONTEXT_SERVICES_USER": "mockcs",
+        "CONTEXT_SERVICES_PASSWORD": "mockcs",  # a call that misses the mock must not reach a real account
+    }.items():
+        click.echo(f"export {name}={shlex.quote(value)}")
+
+
+def run() -> None:
+    """The command; what is wrong with a command line is one sentence, too."""
+    try:
+        result = main(standalone_mode=False)
+    except click.UsageError as error:
+        if sys.argv[1:]:
+            click.echo(f"mockcs: {error.format_message()}", err=True)
+        else:
+            error.show()  # a bare `mockcs` gets its help
+        sys.exit(_WRONG)
+    except click.Abort:
+        sys.exit(1)
+    sys.exit(result if isinstance(result, int) else 0)

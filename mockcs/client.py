@@ -1,0 +1,284 @@
+"""Client: what a test talks to. It speaks the admin API and nothing else, in process or to a container."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+from mockcs.errors import MockcsError
+from mockcs.report import failed_order, failed_verification, unknown_service
+from mockcs.settable import ClockHand, Ids, Readings
+from mockcs.values import Call, Calls, Service
+
+_PATH_85 = "/genesys/1/cs"
+_SECONDS = 10.0
+
+
+class Client:
+    """A mock to look into and to set up, in the default space or one of its own.
+
+    `base_url` is scheme, host and port of a running mock. Raises MockcsError when the mock does not answer or
+    refuses what it is asked, and AssertionError when an expectation does not hold.
+    """
+
+    def __init__(self, base_url: str, *, space: str | None = None, token: str | None = None) -> None:
+        self.base_url = _checked(base_url.rstrip("/"))
+        self.space = space
+        self._token = token
+        self._refused: list[Call] = []
+        self._prefix = f"/__space/{quote(space, safe='')}" if space else ""
+
+    def of(self, space: str | None) -> Client:
+        """A new client of another space of the same mock, None for the default one."""
+        return Client(self.base_url, space=space, token=self._token)
+
+    def __repr__(self) -> str:
+        """Where it points to."""
+        return f"Client({self.base_url + self._prefix!r})"
+
+    @property
+    def url(self) -> str:
+        """The base URL of Context Services 8.5 for the application under test."""
+        return self.url_81 + _PATH_85
+
+    @property
+    def url_81(self) -> str:
+        """The base URL of Context Services 8.1 for the application under test."""
+        return self.base_url + self._prefix
+
+    @property
+    def calls(self) -> Calls:
+        """The calls so far: a sequence with `of(operation)` and `last`."""
+        return Calls(self._calls)
+
+    @property
+    def ids(self) -> Ids:
+        """The next ids: `mockcs.ids.service = 12349857`."""
+        return Ids(self)
+
+    @property
+    def clock(self) -> ClockHand:
+        """The space's time: `mockcs.clock.freeze("2009-05-12T12:05:12.145Z")`, `mockcs.clock.advance(60)`."""
+        return ClockHand(self)
+
+    @property
+    def readings(self) -> Readings:
+        """The readings of this space: `mockcs.readings["complete-status"] = "200"`."""
+        return Readings(self)
+
+    def service(self, service_id: int | str) -> Service:
+        """The service with everything in it; AssertionError when there is none."""
+        __tracebackhide__ = True
+        status, document = self._ask("GET", f"/services/{quote(str(service_id), safe='')}")
+        if status == 404:
+            raise AssertionError(unknown_service(service_id, [each["service_id"] for each in self.services()]))
+        return Service(document)
+
+    def services(self, **wanted: Any) -> list[Service]:
+        """The services; `customer_id`, `contact_key` and `active` keep some of them."""
+        __tracebackhide__ = True
+        query = {name: str(value).lower() if value in (True, False) else value for name, value in wanted.items()}
+        return [Service(each) for each in self.ask("GET", f"/services?{urlencode(query)}")["services"]]
+
+    def given_service(self, **members: Any) -> Service:
+        """Plant a service without leaving a call; the members are those that a query shows, without ids.
+
+        For example `given_service(customer_id="C1", active_states=[{"state_type": 1}])`.
+        """
+        __tracebackhide__ = True
+        return Service(self.ask("POST", "/services", members))
+
+    def assert_called(
+        self,
+        operation: str | None = None,
+        *,
+        times: int | None = None,
+        at_least: int | None = None,
+        at_most: int | None = None,
+        **match: Any,
+    ) -> Call:
+        """Hold that the operation was called so, at least once or exactly `times`; returns the newest such call.
+
+        `match` takes api, method, path, path_params, query, headers, body (a subset), body_schema, status,
+        violations and advice.
+        """
+        __tracebackhide__ = True
+        if at_most is not None and at_least is None:
+            at_least = 1  # it was called
+        wanted = {"exactly": times, "at_least": at_least, "at_most": at_most}
+        found = self._verified(operation, match, {name: n for name, n in wanted.items() if n is not None})
+        if not found["calls"]:
+            raise MockcsError("no call was wanted, so there is none to return", hint="use assert_not_called")
+        return self._call(found["calls"][-1])
+
+    def assert_not_called(self, operation: str | None = None, **match: Any) -> None:
+        """Hold that no such call came."""
+        __tracebackhide__ = True
+        self._verified(operation, match, {"exactly": 0})
+
+    def wait_for(
+        self, operation: str | None = None, *, timeout: float = 5.0, times: int | None = None, **match: Any
+    ) -> Call:
+        """Wait until such a call has been answered, `timeout` seconds at the most; returns the newest one."""
+        __tracebackhide__ = True
+        counts: dict[str, Any] = {"within_ms": timeout * 1000}
+        if times is not None:
+            counts["exactly"] = times
+        found = self._verified(operation, match, counts)
+        if not found["calls"]:
+            raise MockcsError("no call was wanted, so there is none to wait for", hint="use assert_not_called")
+        return self._call(found["calls"][-1])
+
+    def assert_order(self, *expected: str | Mapping[str, Any]) -> None:
+        """Hold that these calls came in this order, others between them allowed; each a name or a match."""
+        __tracebackhide__ = True
+        matches = [{"operation": each} if isinstance(each, str) else dict(each) for each in expected]
+        status, found = self._ask("POST", "/calls/verify-order", {"matches": matches})
+        if status == 409:
+            raise AssertionError(failed_order(matches, found, self._known(found)))
+
+    def fail(
+        self,
+        operation: str | None = None,
+        *,
+        status: int | None = 503,
+        times: int | None = 1,
+        after_commit: bool = False,
+        **more: Any,
+    ) -> int:
+        """Let the next `times` calls of an operation fail (all of them with None); returns the fault's id.
+
+        With `after_commit` the state is changed and only the answer is lost. `more` takes headers, body, match,
+        connection (reset, close, truncate), delay_ms, skip, probability and seed.
+        """
+        __tracebackhide__ = True
+        given = {"operation": operation, "status": None if "connection" in more else status, "times": times}
+        fault = {name: value for name, value in {**given, **more}.items() if value is not None}
+        return int(self.ask("POST", "/faults", fault | ({"after_commit": True} if after_commit else {}))["id"])
+
+    def delay(self, operation: str | None = None, *, seconds: float, times: int | None = 1, **more: Any) -> int:
+        """Hold back the next `times` answers of an operation for so long; returns the fault's id."""
+        __tracebackhide__ = True
+        return self.fail(operation, status=None, times=times, delay_ms=seconds * 1000, **more)
+
+    def clear_faults(self) -> None:
+        """Take back all faults."""
+        __tracebackhide__ = True
+        self.ask("DELETE", "/faults")
+
+    def snapshot(self, name: str) -> None:
+        """Keep state, ids, readings, and the clock if it is frozen, under a name."""
+        __tracebackhide__ = True
+        self.ask("POST", f"/snapshots/{quote(name, safe='')}")
+
+    def restore(self, name: str) -> None:
+        """Go back to a snapshot."""
+        __tracebackhide__ = True
+        self.ask("POST", f"/snapshots/{quote(name, safe='')}/restore")
+
+    def reset(self) -> None:
+        """Begin the space anew: no state, no calls, ids from 1, readings as the server began.
+
+        A documented rule that was broken before stays known to the pytest fixture.
+        """
+        __tracebackhide__ = True
+        self._refused = self.refused()
+        self.ask("POST", "/reset")
+
+    def refused(self) -> list[Call]:
+        """The calls that broke a documented rule, those before a reset of this client included."""
+        __tracebackhide__ = True
+        _, found = self._ask("POST", "/calls/verify", {"match": {"violations": True}, "exactly": 0})
+        return [*self._refused, *(self._call(number) for number in found["calls"])]
+
+    def forget_space(self) -> None:
+        """Do away with this client's own space; the default one is reset."""
+        __tracebackhide__ = True
+        if self.space is None:
+            self.reset()
+        else:
+            self.ask("DELETE", f"/spaces/{quote(self.space, safe='')}")
+
+    def ask(self, method: str, path: str, body: Any = None) -> Any:
+        """The admin API's answer to a request below /__admin; MockcsError with its sentence and hint otherwise."""
+        __tracebackhide__ = True
+        status, document = self._ask(method, path, body)
+        if status >= 400:
+            raise MockcsError(document.get("error", f"{method} {path}: {status}"), document.get("hint", ""), status)
+        return document
+
+    def _verified(self, operation: str | None, match: dict[str, Any], counts: dict[str, Any]) -> Any:
+        __tracebackhide__ = True
+        wanted = {**({} if operation is None else {"operation": operation}), **match}
+        status, found = self._ask("POST", "/calls/verify", {"match": wanted, **counts})
+        if status == 409:
+            raise AssertionError(failed_verification(wanted, found, self._known(found)))
+        return found
+
+    def _known(self, found: dict[str, Any]) -> dict[int, Call]:
+        numbers = [*found["calls"], *(near["call"] for near in found["nearest"])]
+        return {number: self._call(number) for number in numbers}
+
+    def _call(self, number: int) -> Call:
+        return Call(self.ask("GET", f"/calls/{number}"), self._sent_so)
+
+    def _calls(self, operation: str | None) -> list[Call]:
+        found = self.ask("GET", f"/calls{f'?operation={operation}' if operation else ''}")["calls"]
+        return [Call(document, self._sent_so) for document in found]
+
+    def _sent_so(self, number: int, header: str, value: str) -> bool:
+        # Only the mock can compare a masked header.
+        _, found = self._ask("POST", "/calls/verify", {"match": {"headers": {header: value}}})
+        if number in found["calls"]:
+            return True
+        self._call(number)  # raises where the call is no longer kept, so that nothing can be said of it
+        return False
+
+    def _ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        __tracebackhide__ = True
+        # A refusal that the caller turns into its own sentence comes back as it is; others raise.
+        sent = None if body is None else json.dumps(body).encode()
+        headers = {"Content-Type": "application/json"} if sent is not None else {}
+        if self._token:
+            headers["Authorization"] = f"Bearer {self._token}"
+        seconds = _SECONDS + (body.get("within_ms", 0) / 1000 if isinstance(body, dict) else 0)
+        status, text = self._sent(method, f"{self._prefix}/__admin{path}", sent, headers, seconds)
+        try:
+            document = json.loads(text)
+        except ValueError as error:
+            raise MockcsError(f"{self.base_url} is no mockcs: {text[:80]!r}") from error
+        if status >= 400 and status not in (404, 409):
+            raise MockcsError(document.get("error", str(status)), document.get("hint", ""), status)
+        return status, document
+
+    def _sent(
+        self, method: str, path: str, body: bytes | None, headers: dict[str, str], seconds: float
+    ) -> tuple[int, bytes]:
+        __tracebackhide__ = True
+        parts = urlsplit(self.base_url)
+        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        connection = kind(parts.hostname or "", parts.port, timeout=seconds)
+        try:
+            connection.request(method, parts.path + path, body, headers)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        except (OSError, http.client.HTTPException) as error:
+            # The cause is in the sentence; its frames, deep in http.client, are nothing to a tester.
+            raise MockcsError(f"no mockcs answers at {self.base_url}: {error}") from None
+        finally:
+            connection.close()
+
+
+def _checked(url: str) -> str:
+    __tracebackhide__ = True
+    try:
+        parts = urlsplit(url)
+        known = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # a port that is none
+        known = False
+    if not known:
+        raise MockcsError(f"{url!r} is no URL of a mock", hint="write it like http://127.0.0.1:8080")
+    return url

@@ -1,0 +1,48 @@
+"""A space's time, in milliseconds since 1970, and how the API writes it."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Clock:
+    """The time of one space: the machine's, set off from it, or frozen."""
+
+    __slots__ = ("_frozen", "_offset")
+
+    def __init__(self) -> None:
+        self._offset = 0
+        self._frozen: int | None = None
+
+    def now(self) -> int:
+        """Milliseconds since 1970, UTC."""
+        return time.time_ns() // 1_000_000 + self._offset if self._frozen is None else self._frozen
+
+    @property
+    def frozen(self) -> bool:
+        """Whether it stands still."""
+        return self._frozen is not None
+
+    def set(self, now: int, *, frozen: bool) -> None:
+        """Let it be that time, and stand still or run on from there."""
+        self._frozen = now if frozen else None
+        self._offset = now - time.time_ns() // 1_000_000
+
+    def advance(self, milliseconds: int) -> None:
+        """Put it forward."""
+        self.set(self.now() + milliseconds, frozen=self.frozen)
+
+
+def text_of(milliseconds: int) -> str:
+    """The instant as the API writes it: `2009-05-12T12:05:12.145Z` (Start Service, 8.5.1)."""
+    instant = _EPOCH + timedelta(milliseconds=milliseconds)
+    return instant.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+
+
+def milliseconds_of(text: str) -> int:
+    """The milliseconds since 1970 of a checked `date/time` text."""
+    instant = datetime.fromisoformat(text)
+    return (instant - _EPOCH) // timedelta(milliseconds=1)

@@ -1,0 +1,174 @@
+"""Which of the documented operations, fields, values and errors a suite has met. Denominator: the tables."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Iterator
+
+from mockcs.calls import Call
+from mockcs.documented import SERVERS, Manual
+from mockcs.messages import Document
+
+EXERCISED, REFUSED, NEVER = "exercised", "refused", "never seen"
+_ITEMS = ("operations", "fields", "values", "errors")
+_Key = tuple[str, ...]
+
+
+class Coverage:
+    """What the calls of one space have met. Not locked: its space's lock guards it."""
+
+    def __init__(self, manual: Manual) -> None:
+        self._manual = manual
+        self._exercised: dict[tuple[str, str], set[str]] = {}
+        self._refused: set[_Key] = set()
+        self._operations: dict[_Key, bool] = {}
+        self._values: set[_Key] = set()
+        self._errors: set[_Key] = set()
+        self._enumerated: dict[tuple[str, str], dict[str, list[str]]] = {}
+        self._nested: dict[tuple[str, str], dict[str, str]] = {}
+
+    def note(self, call: Call, seen: list[tuple[str, Document]], error: str) -> None:
+        """Count what a call has met: `seen` are its members by table, `error` is the key of its refusal."""
+        if error:
+            self._errors.add((SERVERS[call.api], error))
+        if call.operation is None:
+            return
+        row = (call.api, call.operation)
+        self._operations[row] = self._operations.get(row, False) or not error
+        if error:
+            for violation in call.violations:
+                self._refused.add((call.api, violation["table"] or "", violation["field"] or ""))
+            return
+        for table, document in seen:
+            self._meet(call.api, table, document)
+
+    def _meet(self, api: str, table: str, document: Document) -> None:
+        names = self._exercised.setdefault((api, table), set())
+        if not document.keys() <= names:
+            names.update(document)
+        for name in self._limits(api, table):
+            if name in document:
+                self._values.add((api, table, name, str(document[name]).lower()))
+        for name, nested in self._inner(api, table).items():
+            given = document.get(name)
+            for each in given if isinstance(given, list) else [given]:
+                if isinstance(each, dict):
+                    self._meet(api, nested, each)
+
+    def _limits(self, api: str, table: str) -> dict[str, list[str]]:
+        # Read off a table when it is met: most spaces meet few of them.
+        if (api, table) not in self._enumerated:
+            self._enumerated[api, table] = _enumerated(self._manual, api, table)
+        return self._enumerated[api, table]
+
+    def _inner(self, api: str, table: str) -> dict[str, str]:
+        if (api, table) not in self._nested:
+            self._nested[api, table] = _nested(self._manual, api, table)
+        return self._nested[api, table]
+
+    def document(self) -> Document:
+        """Every item with its status, and how much of the generations that were called was met, in per cent."""
+        items = {name: list(found) for name, found in zip(_ITEMS, self._items(), strict=True)}
+        return {"percent": percent_of(items), **items}
+
+    def _items(self) -> Iterator[Iterator[Document]]:
+        yield self._operation_items()
+        yield self._field_items()
+        yield self._value_items()
+        yield self._error_items()
+
+    def _operation_items(self) -> Iterator[Document]:
+        for api, name in dict.fromkeys((row.api, row.name) for row in self._manual.operations):
+            met = self._operations.get((api, name))
+            yield {"api": api, "operation": name, "status": NEVER if met is None else EXERCISED if met else REFUSED}
+
+    def _field_items(self) -> Iterator[Document]:
+        for api, table in _tables(self._manual):
+            for field in sorted(self._manual.names(api, table)):
+                status = REFUSED if (api, table, field) in self._refused else NEVER
+                if field in self._exercised.get((api, table), ()):
+                    status = EXERCISED
+                yield {"api": api, "table": table, "field": field, "status": status}
+
+    def _value_items(self) -> Iterator[Document]:
+        for api, table in _tables(self._manual):
+            for field, values in self._limits(api, table).items():
+                for value in values:
+                    status = EXERCISED if (api, table, field, value.lower()) in self._values else NEVER
+                    yield {"api": api, "table": table, "field": field, "value": value, "status": status}
+
+    def _error_items(self) -> Iterator[Document]:
+        apis = {server: api for api, server in SERVERS.items()}
+        for key, server in self._manual.errors:
+            status = EXERCISED if (server, key) in self._errors else NEVER
+            yield {"api": apis[server], "server": server, "error": key, "status": status}
+
+
+def percent_of(items: dict[str, list[Document]]) -> float:
+    """How much was met, in per cent, of the generations that were called at all; 0 when none was."""
+    called = {each["api"] for each in items["operations"] if each["status"] != NEVER}
+    counted = [each for name in _ITEMS for each in items[name] if each["api"] in called]
+    met = sum(each["status"] != NEVER for each in counted)
+    return round(100 * met / len(counted), 1) if counted else 0.0
+
+
+def merged(documents: Iterable[Document]) -> Document:
+    """Several coverages as one: what any of them has met is met."""
+    order = (NEVER, REFUSED, EXERCISED)
+    found: dict[str, dict[str, Document]] = {name: {} for name in _ITEMS}
+    for document in documents:
+        for name in _ITEMS:
+            for item in document[name]:
+                key = repr({each: value for each, value in item.items() if each != "status"})
+                known = found[name].get(key)
+                if known is None or order.index(item["status"]) > order.index(known["status"]):
+                    found[name][key] = item
+    items = {name: list(by_key.values()) for name, by_key in found.items()}
+    return {"percent": percent_of(items), **items}
+
+
+def _tables(manual: Manual) -> list[tuple[str, str]]:
+    """The tables that requests are checked with, nested ones behind those that they stand in."""
+    found: dict[tuple[str, str], None] = {}
+
+    def add(api: str, table: str) -> None:
+        if (api, table) not in found:
+            found[api, table] = None
+            for nested in _nested(manual, api, table).values():
+                add(api, nested)
+
+    for row in manual.operations:
+        for table in (row.body_table, row.query):
+            if table:
+                add(row.api, table)
+    return list(found)
+
+
+def _nested(manual: Manual, api: str, table: str) -> dict[str, str]:
+    """The fields of a table whose type is a table itself, such as `Attribute Schema[]`, with that table."""
+    types = {row.field: row.type.removesuffix("[]").lower().replace(" ", "_") for row in manual.rows(api, table)}
+    return {field: name for field, name in types.items() if (api, name) in manual.fields}
+
+
+def _enumerated(manual: Manual, api: str, table: str) -> dict[str, list[str]]:
+    """The fields of a table that take one of a few values, with these."""
+    fields: dict[str, list[str]] = {}
+    for row in manual.rows(api, table):
+        kind, of, values = row.limit.partition(" of ")
+        if of and kind in ("one", "any case"):
+            fields[row.field] = values.split("|")
+    return fields
+
+
+def summary(document: Document) -> Iterator[str]:
+    """The coverage for a terminal: a line for each kind of item, and what was never seen."""
+    apis = [api for api in SERVERS if any(e["api"] == api and e["status"] != NEVER for e in document["operations"])]
+    for api in apis:
+        for name in _ITEMS:
+            items = [each for each in document[name] if each["api"] == api]
+            met = [each for each in items if each["status"] != NEVER]
+            refused = sum(each["status"] == REFUSED for each in items)
+            yield f"{api}  {name:10} {len(met):>3} of {len(items):>3} met, {refused} of them only refused"
+    never = [each["operation"] for each in document["operations"] if each["api"] in apis and each["status"] == NEVER]
+    if never:
+        yield from textwrap.wrap(f"never called: {', '.join(dict.fromkeys(never))}", 78, subsequent_indent="  ")

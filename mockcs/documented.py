@@ -1,0 +1,288 @@
+"""The manual as data: reads the tables into frozen records and refuses a bad row with its file and line."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from dataclasses import fields as fields_of
+from pathlib import Path
+
+from mockcs.errors import MockcsError
+from mockcs.json_text import dumps
+from mockcs.messages import Document
+
+GENERATIONS = ("8.1", "8.5")
+EVIDENCE = ("documented", "older page", "other page", "observed", "unknown")
+MANDATORY = ("yes", "no", "yes if no contact_key", "yes if no customer_id", "in the URI")
+PREFIXES = {"8.1": "", "8.5": "/genesys/1/cs"}
+"""What stands before every path of a generation (Service API, 8.5.1)."""
+SERVERS = {"8.1": "UCS", "8.5": "GMS"}
+"""Which server answers a generation."""
+RESOURCE_OF = {
+    "service_start_event": "service",
+    "associate_service": "service",
+    "service_end_event": "service",
+    "state_start_event": "state",
+    "state_end_event": "state",
+    "state_transition_event": "state",
+    "task_start_event": "task",
+    "task_end_event": "task",
+}
+"""The tables that are events, and the kind of resource each is about."""
+# The start examples of both generations send a disposition; `from` and `to` are words of everyday data.
+_SENT_ANYWHERE = frozenset(("disposition", "from", "to"))
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One row of a field table."""
+
+    table: str
+    field: str
+    type: str
+    mandatory: str
+    api: str
+    reading: str
+    limit: str
+    since: str
+    description: str
+    evidence: str
+    page: str
+    note: str
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the row stands for any further member: `<extension name>`."""
+        return self.field.startswith("<")
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One row of `operations.csv`: one URL of one operation in one generation."""
+
+    name: str
+    id: str
+    api: str
+    server: str
+    method: str
+    path: str
+    query: str
+    body: str
+    status: str
+    location: str
+    answer: str
+    since: str
+    role: str
+    evidence: str
+    page: str
+    note: str
+
+    @property
+    def body_table(self) -> str:
+        """The name of the body's field table, empty for none."""
+        return self.body.removesuffix("?")
+
+    @property
+    def body_is_optional(self) -> bool:
+        """Whether the request may come without its body."""
+        return self.body.endswith("?")
+
+    @property
+    def locations(self) -> list[str]:
+        """The templates of the Location header."""
+        return self.location.split(" | ") if self.location else []
+
+
+@dataclass(frozen=True, slots=True)
+class Error:
+    """One row of `errors.csv`: a refusal as one server words it."""
+
+    key: str
+    server: str
+    status: str
+    title: str
+    code: str
+    exception: str
+    message: str
+    evidence: str
+    page: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One row of `readings.csv`: a question that the manual leaves open."""
+
+    id: str
+    question: str
+    choices: tuple[str, ...]
+    default: str
+    api: str
+    evidence: str
+    page: str
+    note: str
+
+    def document(self, value: str) -> Document:
+        """The reading as the admin API shows it, with the choice in force."""
+        shown = {name: getattr(self, name) for name in ("id", "question", "choices", "default", "api")}
+        return {**shown, "value": value, "evidence": self.evidence, "page": self.page, "note": self.note}
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One row of `ledger.csv`: a numbered contradiction (C1) or unknown (U1) of the documents, and its answer."""
+
+    api: str
+    number: str
+    question: str
+    answered_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manual:
+    """All tables, read once at start."""
+
+    folder: Path
+    operations: tuple[Operation, ...]
+    errors: dict[tuple[str, str], Error]
+    readings: dict[str, Reading]
+    ledger: tuple[Question, ...]
+    fields: dict[tuple[str, str], tuple[Field, ...]]
+    places: dict[tuple[str, str], dict[str, str]]
+    known: dict[tuple[str, str], frozenset[str]]
+    elsewhere: dict[tuple[str, str], frozenset[str]]
+
+    def rows(self, api: str, table: str) -> tuple[Field, ...]:
+        """The rows of a table in one generation, those that a reading brings included."""
+        return self.fields.get((api, table), ())
+
+    def names(self, api: str, table: str) -> frozenset[str]:
+        """The documented member names of a table in one generation."""
+        return self.known.get((api, table), frozenset())
+
+    def others(self, api: str, table: str) -> frozenset[str]:
+        """The member names that another event has and this one has not, but for what examples send all the same."""
+        return self.elsewhere.get((api, table), frozenset())
+
+    def reading(self, name: str) -> Reading:
+        """The reading of that id; MockcsError naming the nearest ones otherwise."""
+        if name not in self.readings:
+            from difflib import get_close_matches  # noqa: PLC0415 - only a mistake pays for it
+
+            near = get_close_matches(name, self.readings, n=1)
+            hint = f"did you mean {near[0]}?" if near else "`mockcs readings` lists them"
+            raise MockcsError(f"no reading is called {name!r}", hint=hint, status=404)
+        return self.readings[name]
+
+    def choice(self, name: str, value: object) -> str:
+        """The value, if the reading of that id has it among its choices; MockcsError otherwise."""
+        reading = self.reading(name)
+        if value not in reading.choices:
+            raise MockcsError(
+                f"{dumps(value).decode()} is no choice of the reading {name}",
+                hint=f"choose one of {', '.join(reading.choices)}",
+            )
+        return str(value)
+
+
+_Record = Field | Operation | Error | Reading | Question
+
+
+def shipped(name: str) -> Path:
+    """The folder `schemas` or `fixtures`, in a wheel and in a checkout alike."""
+    package = Path(__file__).parent
+    return package / name if (package / name).is_dir() else package.parent / name
+
+
+def read(folder: str | Path = "") -> Manual:
+    """The manual in that folder (the shipped one by default); MockcsError with file and line for a bad row."""
+    root = Path(folder) if folder else shipped("schemas")
+    if not any((root / name).is_dir() for name in ("tables", *GENERATIONS)):
+        raise MockcsError(f"{root} is no folder of schemas", hint="it has tables/, 8.1/ or 8.5/ in it")
+    tables = root / "tables" if (root / "tables").is_dir() else shipped("schemas") / "tables"
+    readings = {row["id"]: _reading(place, row) for place, row in _rows(tables / "readings.csv", Reading)}
+    fields = _fields(tables / "fields")
+    errors = [Error(**row) for _, row in _rows(tables / "errors.csv", Error)]
+    known = {key: frozenset(row.field for row in rows if not row.is_open) for key, rows in fields.items()}
+    return Manual(
+        folder=root,
+        operations=tuple(
+            _operation(place, row, readings) for place, row in _rows(tables / "operations.csv", Operation)
+        ),
+        errors={(error.key, error.server): error for error in errors},
+        readings=readings,
+        ledger=tuple(Question(**row) for _, row in _rows(tables / "ledger.csv", Question)),
+        fields=fields,
+        places={key: _places(key, fields) for key in fields},
+        known=known,
+        elsewhere={(api, table): _others(known, api, table) for api in GENERATIONS for table in RESOURCE_OF},
+    )
+
+
+def _others(known: dict[tuple[str, str], frozenset[str]], api: str, table: str) -> frozenset[str]:
+    events = [known.get((api, other), frozenset()) for other in RESOURCE_OF]
+    return frozenset().union(*events) - known.get((api, table), frozenset()) - _SENT_ANYWHERE
+
+
+def _places(key: tuple[str, str], fields: dict[tuple[str, str], tuple[Field, ...]]) -> dict[str, str]:
+    """Where each member of an event goes: to the resource's `own`, to its `occasion`, or to the `orders`."""
+    api, table = key
+    resource = {row.field for row in fields.get((api, RESOURCE_OF.get(table, "")), ())}
+    occasion = {row.field for row in fields.get((api, "started"), ())}
+    places = {}
+    for row in fields[key]:
+        if not row.is_open:
+            shown = "own" if row.field in resource else "occasion" if row.field in occasion else "orders"
+            places[row.field] = "orders" if row.mandatory == "in the URI" else shown  # the URL is what counts
+    return places
+
+
+def _fields(folder: Path) -> dict[tuple[str, str], tuple[Field, ...]]:
+    found: dict[tuple[str, str], tuple[Field, ...]] = {}
+    for path in sorted(folder.glob("*.csv")):
+        for place, row in _rows(path, Field):
+            _check(place, "api", row["api"], GENERATIONS)
+            _check(place, "mandatory", row["mandatory"], MANDATORY)
+            key = (row["api"], path.stem)
+            found[key] = (*found.get(key, ()), Field(table=path.stem, **row))
+    return found
+
+
+def _operation(place: str, row: dict[str, str], readings: dict[str, Reading]) -> Operation:
+    _check(place, "api", row["api"], GENERATIONS)
+    _check(place, "server", row["server"], ("UCS", "GMS"))
+    _check(place, "method", row["method"], ("GET", "POST", "PUT", "DELETE"))
+    if not (row["status"].isdigit() or row["status"] in readings):
+        raise MockcsError(f"{place}: status {row['status']!r} is neither a number nor a reading")
+    return Operation(**row)
+
+
+def _reading(place: str, row: dict[str, str]) -> Reading:
+    choices = tuple(row["choices"].split("|"))
+    _check(place, "default", row["default"], choices)
+    texts = {name: text for name, text in row.items() if name != "choices"}
+    return Reading(choices=choices, **texts)
+
+
+def _rows(
+    path: Path, record: type[Field | Operation | Error | Reading | Question]
+) -> Iterator[tuple[str, dict[str, str]]]:
+    columns = [each.name for each in fields_of(record) if each.name != "table"]
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file, strict=True)
+            for row in reader:
+                place = f"{path.name}, line {reader.line_num}"
+                if list(row) != columns or None in row.values():
+                    raise MockcsError(f"{place}: the columns must be {', '.join(columns)}")
+                if "evidence" in row:
+                    _check(place, "evidence", row["evidence"], EVIDENCE)
+                yield place, row
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise MockcsError(f"{path} cannot be read: {error}") from error
+
+
+def _check(place: str, column: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise MockcsError(f"{place}: {column} {value!r} is not one of {', '.join(choices)}")

@@ -1,0 +1,140 @@
+"""Extension schemas (8.1): their full form, and the check of attached data against them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+from mockcs.json_text import reread
+from mockcs.messages import Document, Violation
+from mockcs.resources import is_true
+from mockcs.schemas import TYPES
+from mockcs.violations import broken_rows, kind_of, pointer_of, shown
+
+_DATE = {
+    "type": "string",
+    "anyOf": [{"pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$", "maxLength": 10}, TYPES["date/time"]],
+}
+_ATTRIBUTES: dict[str, Document] = {
+    **{name: TYPES[name] for name in ("string", "integer", "long", "boolean")},
+    "double": {"type": "number"},
+    "currency": {"type": ["number", "string"]},
+    "datetime": TYPES["date/time"],
+    "date": _DATE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """An extension schema, ready to check values: its name as spelt, whether it has many records, its JSON Schema."""
+
+    name: str
+    many: bool
+    record: Document
+    defaults: Document
+    keys: tuple[tuple[str, ...], ...]
+
+    def unique_names(self) -> set[str]:
+        """The attributes that select a record."""
+        return {name for key in self.keys for name in key}
+
+    def filled(self, value: Any) -> Any:
+        """The value with the defaults of the attributes that a record lacks."""
+        if not self.defaults:
+            return value
+        if isinstance(value, list):
+            return [self.filled(each) for each in value]
+        return {**self.defaults, **value} if isinstance(value, dict) else value
+
+    def partly(self, value: Document, *, keys_only: bool = False) -> list[Violation]:
+        """What the schema forbids in a record that need not be whole, or in its unique attributes alone."""
+        read = {name: each for name, each in value.items() if not keys_only or name in self.unique_names()}
+        return broken_rows({**self.record, "required": []}, read)
+
+    def violations(self, name: str, value: Any) -> list[Violation]:
+        """What the schema forbids in a value that came under a name."""
+        pointer, schema = pointer_of([name]), self.record
+        if self.many:
+            schema = {"type": "array", "items": schema, "x-documented": schema["x-documented"]}
+        if not isinstance(value, list if self.many else dict):
+            wanted = "an array of objects" if self.many else "an object"
+            message = f"{self.name} must be {wanted}, not {kind_of(value)}"
+            return [Violation(pointer, shown(value), message, f"send {wanted}", schema["x-documented"])]
+        found = [replace(each, pointer=pointer + each.pointer) for each in broken_rows(schema, value)]
+        return [*found, *(self._repeated(pointer, value) if self.many and not found else ())]
+
+    def _repeated(self, pointer: str, records: Any) -> Iterator[Violation]:
+        for key in self.keys:
+            seen: set[tuple[Any, ...]] = set()
+            for number, record in enumerate(records):
+                if not all(name in record for name in key):
+                    continue  # what lacks a part of the key collides with nothing
+                value = tuple(record[name] for name in key)
+                if value in seen:
+                    row = {**self.record["x-documented"], "field": "unique"}
+                    message = f"{' and '.join(key)} must differ from record to record of {self.name}"
+                    yield Violation(f"{pointer}/{number}", shown(record), message, "send each record once", row)
+                seen.add(value)
+
+
+@lru_cache(maxsize=1024)
+def extension_of(text: bytes) -> Extension:
+    """The stored extension schema (Extension Schema and Attribute Schema, 8.1.x) as a check."""
+    schema = reread(text)
+    name = schema["name"]
+    row = {"table": f"extension schema {name}", "mandatory": "no", "page": "Extension Schema, 8.1.x"}
+    attributes = schema["attributes"]
+    record = {
+        "type": "object",
+        "properties": {each["name"]: _attribute(each, row) for each in attributes},
+        "required": [each["name"] for each in attributes if each["mandatory"] and "default" not in each],
+        "additionalProperties": False,
+        "x-documented": {**row, "field": name, "type": schema["type"]},
+    }
+    return Extension(
+        name=name,
+        many=schema["type"] == "multi-valued",
+        record=record,
+        defaults={each["name"]: each["default"] for each in attributes if "default" in each},
+        keys=_keys(schema),
+    )
+
+
+def _keys(schema: Document) -> tuple[tuple[str, ...], ...]:
+    # An item of `unique` is one attribute or, compound, several; an attribute may also say it of itself.
+    listed = [(each,) if isinstance(each, str) else tuple(each) for each in schema.get("unique", ())]
+    own = [(each["name"],) for each in schema["attributes"] if each["unique"]]
+    return tuple(dict.fromkeys((*listed, *own)))
+
+
+def _attribute(attribute: Document, row: Document) -> Document:
+    checked = dict(_ATTRIBUTES[attribute["type"]])
+    if attribute["type"] == "string" and attribute["length"]:
+        checked["maxLength"] = attribute["length"]
+    mandatory = "yes" if attribute["mandatory"] else "no"
+    return {
+        **checked,
+        "x-documented": {
+            **row,
+            "field": attribute["name"],
+            "type": attribute["type"],
+            "mandatory": mandatory,
+        },
+    }
+
+
+def full_form(document: Document) -> Document:
+    """The schema as queries show it: each attribute with all its members (Query Service Extension Schema, 8.1.x)."""
+    shown: Document = {"name": document["name"], "type": document["type"]}
+    shown["attributes"] = [_full_attribute(each) for each in document["attributes"]]
+    return shown | ({"unique": document["unique"]} if "unique" in document else {})
+
+
+def _full_attribute(document: Document) -> Document:
+    shown = {"name": document["name"], "type": document["type"], "length": int(document.get("length", 0))}
+    shown["mandatory"] = is_true(document.get("mandatory"))
+    if "default" in document:
+        shown["default"] = document["default"]
+    return shown | {name: is_true(document.get(name)) for name in ("unique", "encrypt")}

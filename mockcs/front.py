@@ -1,0 +1,164 @@
+"""The documented API as a WSGI callable in front of Flask's dispatch: bytes in, bytes out."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
+from http import HTTPStatus
+from typing import Any, NoReturn
+
+from mockcs import __version__
+from mockcs.context_services import answer
+from mockcs.errors import MockcsError
+from mockcs.json_text import dumps
+from mockcs.messages import Request, Response
+from mockcs.routes import Routes
+from mockcs.space import Space
+from mockcs.spaces import DEFAULT, Spaces
+
+Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+Wsgi = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+ADMIN = "/__admin"
+SPACE = "mockcs.space"
+"""The key of a WSGI environment under which the admin API finds the name of its space."""
+_PREFIX = "/__space/"
+_HEADER = "HTTP_MOCKCS_SPACE"
+_CHUNK = 64 * 2**10
+_DRAINED = 64 * 2**20  # what is read of a body that is refused for its size before the connection is given up
+_DIGITS = 15
+_FLUSHED = 0.05
+_STATUS = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
+
+
+class Front:
+    """Finds the space, answers the documented API itself, and hands `/__admin` on to the admin app."""
+
+    def __init__(self, spaces: Spaces, routes: Routes, admin: Wsgi) -> None:
+        self._spaces = spaces
+        self._routes = routes
+        self._admin = admin
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request (PEP 3333)."""
+        path: str = environ["PATH_INFO"]
+        prefix = ""
+        name = DEFAULT
+        if path.startswith(_PREFIX):
+            name, _, rest = path[len(_PREFIX) :].partition("/")
+            path, prefix = "/" + rest, _PREFIX + name
+        elif _HEADER in environ:
+            name = environ.pop(_HEADER)
+        if path == ADMIN or path.startswith(ADMIN + "/"):
+            return self._administered(name, environ, path, prefix, start_response)
+        try:
+            space = self._spaces.space(name)
+        except MockcsError as error:
+            body = dumps({"error": str(error), "hint": error.hint})
+            return _sent(Response(error.status, (("Content-Type", "application/json"),), body), environ, start_response)
+        request = _request_of(environ, path, prefix, space)
+        call, response = answer(self._routes, space, request)
+        return _sent(response, environ, start_response, ("Mockcs-Call", str(call)))
+
+    def _administered(
+        self, name: str, environ: Environ, path: str, prefix: str, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        environ[SPACE] = name
+        environ["PATH_INFO"] = path
+        environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + prefix
+        return self._admin(environ, start_response)
+
+
+def _sent(
+    response: Response, environ: Environ, start_response: StartResponse, *more: tuple[str, str]
+) -> Iterable[bytes]:
+    headers = [*response.headers, ("Mockcs-Version", __version__), *more]
+    if response.status != HTTPStatus.NO_CONTENT:
+        headers.append(("Content-Length", str(len(response.body))))
+    if response.connection in ("reset", "close"):
+        _break(environ["werkzeug.socket"], response.connection)
+    start_response(_STATUS.get(response.status, f"{response.status} Unknown"), headers)
+    if response.connection == "truncate":
+        return _half(response.body)
+    return [b"" if environ["REQUEST_METHOD"] == "HEAD" else response.body]
+
+
+def _half(body: bytes) -> Iterator[bytes]:
+    # A generator, for granian would wait for the rest of a list; and a pause, for it drops what it has not
+    # written yet when a body ends too early.
+    yield body[: len(body) // 2]
+    threading.Event().wait(_FLUSHED)
+
+
+def _break(connection: socket.socket, how: str) -> NoReturn:
+    """End the connection without a byte of an answer, by a reset (RST) or by a close (FIN)."""
+    if how == "reset":
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    os.close(connection.detach())
+    raise ConnectionAbortedError(f"a fault: {how}")
+
+
+def _request_of(environ: Environ, path: str, prefix: str, space: Space) -> Request:
+    headers = {_header(name): value for name, value in environ.items() if name[:5] == "HTTP_"}
+    if environ.get("CONTENT_TYPE"):
+        headers["Content-Type"] = environ["CONTENT_TYPE"]
+    if environ.get("CONTENT_LENGTH"):
+        headers["Content-Length"] = environ["CONTENT_LENGTH"]
+    if not path.isascii():
+        path = path.encode("latin-1").decode("utf-8", "replace")
+    body, size, digest, whole = _body_of(environ, space.settings.max_body)
+    host = environ.get("HTTP_HOST") or f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}"
+    return Request(
+        method=environ["REQUEST_METHOD"],
+        path=path,
+        query=environ.get("QUERY_STRING", ""),
+        headers=headers,
+        body=body,
+        body_size=size,
+        digest=digest,
+        whole=whole,
+        base_url=f"{environ['wsgi.url_scheme']}://{host}",
+        prefix=prefix,
+    )
+
+
+@lru_cache(maxsize=1024)
+def _header(name: str) -> str:
+    return name[5:].replace("_", "-").title()
+
+
+def _body_of(environ: Environ, max_body: int) -> tuple[bytes, int, str | None, bool]:
+    """The body, its size, the digest of one that is too large to keep, and whether it came whole."""
+    # Chunks go before a length (RFC 9112, 6.3).
+    text = "" if "HTTP_TRANSFER_ENCODING" in environ else environ.get("CONTENT_LENGTH") or ""
+    if len(text) > _DIGITS:
+        return b"", 0, None, False  # nobody sends that much
+    length = int(text) if text.isdecimal() else None
+    if length == 0 or (length is None and not environ.get("wsgi.input_terminated")):
+        return b"", 0, None, True
+    read = environ["wsgi.input"].read
+    kept: list[bytes] = []
+    size, digest = 0, None
+    try:
+        while size < _DRAINED and (length is None or size < length):
+            chunk = read(_CHUNK if length is None else min(_CHUNK, length - size))
+            if not chunk:
+                break
+            size += len(chunk)
+            if digest is None:
+                kept.append(chunk)
+            else:
+                digest.update(chunk)
+            if size > max_body and digest is None:
+                digest = hashlib.sha256(b"".join(kept))
+                kept.clear()
+    except OSError:
+        return b"", size, None, False  # the client went away
+    whole = length is None or size == length or size >= _DRAINED
+    return b"".join(kept), size, digest.hexdigest() if digest else None, whole

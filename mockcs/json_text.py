@@ -1,0 +1,87 @@
+"""JSON in and out without losing a value: orjson where it is exact, the standard library where it is not."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import orjson
+
+MAX_DEPTH = 100
+"""How deep a body may nest; deeper is refused, as no documented body comes near."""
+
+# orjson turns integers beyond 64 bits into floats; only 19 digits or more can be such a number. A translated
+# text is searched many times faster than by a regular expression.
+_DIGITS = bytes(0x30 if 0x30 <= byte <= 0x39 else 0x20 for byte in range(256))
+_LONG_NUMBER = b"0" * 19
+# A string, also an unfinished one so that the scan stays linear, or a bracket.
+_NESTING = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
+
+
+class NotJson(ValueError):  # noqa: N818 - reads as what it says
+    """The text is not the JSON that RFC 8259 and mockcs take; `str()` says where and why."""
+
+
+def loads(text: bytes) -> Any:
+    """The value of a UTF-8 JSON text, every integer exact.
+
+    Raises NotJson for a BOM, a lone surrogate, `NaN`, a number beyond a double, trailing text, or more than
+    100 levels of nesting.
+    """
+    if text.count(b"[") + text.count(b"{") > MAX_DEPTH and _depth(text) > MAX_DEPTH:
+        raise NotJson(f"the body nests deeper than {MAX_DEPTH} levels")
+    try:
+        return reread(text)
+    except ValueError as error:  # the standard library refuses integers of more than 4300 digits this way
+        raise NotJson(str(error)) from error
+
+
+def reread(text: bytes) -> Any:
+    """The value of a text that mockcs wrote itself, every integer exact."""
+    value = orjson.loads(text)
+    return json.loads(text) if _LONG_NUMBER in text.translate(_DIGITS) else value
+
+
+def dumps(value: Any) -> bytes:
+    """The value as compact UTF-8 JSON."""
+    try:
+        return orjson.dumps(value)
+    except TypeError:  # an integer beyond 64 bits
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def pretty(value: Any) -> str:
+    """The value as indented JSON, for people and for files that are checked in."""
+    return json.dumps(value, ensure_ascii=False, indent=2) + "\n"
+
+
+def repeats_member(text: bytes, value: Any) -> bool:
+    """Whether an object in the text has a member twice; `value` is what the text was read as."""
+    # The same text without the repeats has as many names, counted in the same way; else look closely.
+    if text.count(b'":') == dumps(value).count(b'":'):
+        return False
+    found = False
+
+    def paired(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        nonlocal found
+        whole = dict(pairs)
+        found = found or len(whole) < len(pairs)
+        return whole
+
+    json.loads(text, object_pairs_hook=paired)
+    return found
+
+
+def _depth(text: bytes) -> int:
+    depth = deepest = 0
+    for found in _NESTING.finditer(text):
+        sign = found[0]
+        if sign in b"[{":
+            depth += 1
+            deepest = max(deepest, depth)
+            if deepest > MAX_DEPTH:
+                break
+        elif sign in b"]}":
+            depth -= 1
+    return deepest

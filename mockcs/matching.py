@@ -1,0 +1,186 @@
+"""A match, written once as the list of a call's differences from it: it matches when the list is empty."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+import jsonschema_rs
+
+from mockcs.calls import Call, Masks, body_of, query_of
+from mockcs.documented import GENERATIONS
+from mockcs.errors import MockcsError
+from mockcs.json_text import dumps
+from mockcs.messages import Document
+from mockcs.schemas import compiled
+
+_TEXTS = ("operation", "api", "method", "path")
+_MAPPINGS = ("path_params", "query", "headers")
+_FLAGS = ("violations", "advice")
+MEMBERS = (*_TEXTS, *_MAPPINGS, "body", "body_schema", "status", *_FLAGS)
+"""What a match may ask for."""
+CUT = "the body was cut, so it cannot be compared"
+_SHOWN = 60
+_LEAST_STATUS, _LARGEST_STATUS = 100, 599
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What a call must be: the given members, checked, and the compiled `body_schema`."""
+
+    wanted: Document
+    schema: jsonschema_rs.Draft202012Validator | None
+    masks: Masks
+
+    def differences(self, call: Call) -> list[str]:
+        """What keeps the call from matching, one sentence each; empty when it matches."""
+        return list(self._differences(call))
+
+    def is_met_by(self, call: Call) -> bool:
+        """Whether the call matches."""
+        return next(self._differences(call), None) is None
+
+    def is_undecided_by(self, call: Call) -> bool:
+        """Whether only the cut body keeps mockcs from saying whether the call matches."""
+        return self.differences(call) == [CUT]
+
+    def _differences(self, call: Call) -> Iterator[str]:
+        wanted, request = self.wanted, call.request
+        for name, value in (
+            ("operation", call.operation),
+            ("api", call.api),
+            ("method", request.method),
+        ):
+            if name in wanted and wanted[name] != value:
+                yield f"{name}: wanted {_shown(wanted[name])}, was {_shown(value)}"
+        if "path" in wanted and not fnmatchcase(request.path, wanted["path"]):
+            yield f"path: wanted {wanted['path']}, was {request.path}"
+        yield from self._mappings(call)
+        yield from self._outcome(call)
+        yield from self._body(call)
+
+    def _mappings(self, call: Call) -> Iterator[str]:
+        wanted = self.wanted
+        if "path_params" in wanted:
+            found = dict(call.path_params)
+            yield from differences({k: str(v) for k, v in wanted["path_params"].items()}, found, "path_params")
+        if "query" in wanted:
+            lists = {k: v if isinstance(v, list) else [v] for k, v in wanted["query"].items()}
+            yield from differences(lists, query_of(call.request.query), "query")
+        if "headers" in wanted:
+            found = {name.lower(): value for name, value in call.request.headers.items()}
+            for name, value in wanted["headers"].items():
+                recorded = found.get(name.lower())
+                # A secret is compared by its mask; the mask itself, copied from a record, is taken too.
+                if recorded not in (str(value), self.masks.value(name, str(value))):
+                    shown = self.masks.value(name, str(value))
+                    yield from differences({name: shown}, {} if recorded is None else {name: recorded}, "headers")
+
+    def _outcome(self, call: Call) -> Iterator[str]:
+        status = None if call.response is None else call.response.status
+        if "status" in self.wanted and self.wanted["status"] != status:
+            yield f"status: wanted {self.wanted['status']}, was {status}"
+        for name, found in (("violations", call.violations), ("advice", call.advice)):
+            if name in self.wanted and self.wanted[name] != bool(found):
+                yield f"{name}: wanted {'some' if self.wanted[name] else 'none'}, there were {len(found)}"
+
+    def _body(self, call: Call) -> Iterator[str]:
+        if not {"body", "body_schema"} & self.wanted.keys():
+            return
+        request = call.request
+        if request.digest is not None:
+            yield CUT
+            return
+        body = body_of(request.body, request.body_size, None)
+        if "body" in self.wanted:
+            yield from differences(self.wanted["body"], body, "body")
+        if self.schema is not None and not request.body:
+            yield "body_schema: there is no body"
+        elif self.schema is not None:
+            for error in self.schema.iter_errors(body):
+                yield f"body_schema: {error.message}"
+
+
+def match_of(document: object, operations: frozenset[str], masks: Masks) -> Match:
+    """The match that a JSON document asks for.
+
+    Raises MockcsError when it is empty, names an unknown member or operation, or has a member of a wrong type.
+    """
+    if not isinstance(document, dict) or not document:
+        raise MockcsError("the match is empty", hint=f"give at least one of {', '.join(MEMBERS)}")
+    for name in document:
+        if name not in MEMBERS:
+            raise MockcsError(f"a match has no member {name!r}", hint=f"it may have {', '.join(MEMBERS)}")
+    _check_types(document)
+    if "operation" in document and document["operation"] not in operations:
+        raise MockcsError(
+            f"no operation is called {document['operation']!r}",
+            hint=_nearest(document["operation"], operations),
+        )
+    schema = compiled(document["body_schema"], "body_schema") if "body_schema" in document else None
+    wanted = {**document, "method": document["method"].upper()} if "method" in document else document
+    return Match(wanted, schema, masks)
+
+
+def differences(wanted: Any, found: Any, place: str) -> Iterator[str]:
+    """How a JSON value differs from the subset that is wanted: given members equal, arrays element by element."""
+    if isinstance(wanted, Mapping) and isinstance(found, Mapping):
+        for name, value in wanted.items():
+            if name in found:
+                yield from differences(value, found[name], f"{place}.{name}")
+            else:
+                yield f"{place}.{name}: wanted {_shown(value)}, is absent"
+    elif isinstance(wanted, list) and isinstance(found, list):
+        if len(wanted) != len(found):
+            yield f"{place}: wanted {len(wanted)} elements, has {len(found)}"
+        for number, (one, other) in enumerate(zip(wanted, found, strict=False)):
+            yield from differences(one, other, f"{place}[{number}]")
+    elif isinstance(wanted, bool) is not isinstance(found, bool) or wanted != found:
+        yield f"{place}: wanted {_shown(wanted)}, was {_shown(found)}"
+
+
+def _check_types(document: Document) -> None:
+    kinds: tuple[tuple[tuple[str, ...], type | tuple[type, ...], str], ...] = (
+        (_TEXTS, str, "a string"),
+        (_MAPPINGS, dict, "an object"),
+        (_FLAGS, bool, "true or false"),
+        (("body_schema",), (dict, bool), "a JSON Schema"),
+    )
+    for names, kind, words in kinds:
+        for name in names:
+            if name in document and not isinstance(document[name], kind):
+                raise MockcsError(f"{name} in a match must be {words}")
+    for name in ("path_params", "headers"):
+        for key, value in document.get(name, {}).items():
+            if isinstance(value, bool) or not isinstance(value, str | int):
+                raise MockcsError(f"{name}.{key} in a match must be a string")
+    for key, value in document.get("query", {}).items():
+        texts = value if isinstance(value, list) else [value]
+        if not all(isinstance(text, str) for text in texts):
+            raise MockcsError(f"query.{key} in a match must be a list of strings")
+    _check_values(document)
+
+
+def _nearest(name: str, names: frozenset[str]) -> str:
+    from difflib import get_close_matches  # noqa: PLC0415 - only a mistake pays for it
+
+    near = get_close_matches(name, names, n=1)
+    return f"did you mean {near[0]}?" if near else "GET /__admin/operations lists them"
+
+
+def _shown(value: Any) -> str:
+    text = dumps(value).decode()
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
+
+
+def _check_values(document: Document) -> None:
+    """Refuse values that no call can have: such a match would always or never hold."""
+    status = document.get("status", _LEAST_STATUS)
+    if isinstance(status, bool) or not isinstance(status, int) or not _LEAST_STATUS <= status <= _LARGEST_STATUS:
+        raise MockcsError(f"status in a match must be a number from {_LEAST_STATUS} to {_LARGEST_STATUS}")
+    if document.get("api", GENERATIONS[0]) not in GENERATIONS:
+        raise MockcsError(f"api in a match must be one of {', '.join(GENERATIONS)}")
+    if not document.get("method", "GET").isalpha():
+        raise MockcsError("method in a match must be an HTTP method, such as POST")

@@ -1,0 +1,118 @@
+"""Composite Start of Service, State, Task (8.5.110): find or start all three in one request."""
+
+from __future__ import annotations
+
+from mockcs.aggregate import new_service, refuse, start_part, take_over, unknown_states
+from mockcs.ids import written
+from mockcs.index import parts, twins, typed_twins
+from mockcs.messages import Answer, Change, CompositeEvent, Document, Event, Params
+from mockcs.store import Resource, Store
+
+_SERVICE_MEMBERS = ("customer_id", "contact_key", "service_type")
+_ABSENT = object()
+
+
+def composite_start(store: Store, params: Params) -> Answer:
+    """Find or start the service, state and task of each event (Composite Start, 8.5.1)."""
+    events: tuple[CompositeEvent, ...] = params.body
+    outcomes = [_Outcome(store, params, event) for event in events]
+    bodies = [outcome.body() for outcome in outcomes]
+    bare = params.readings["composite-wrapper"] == "bare"
+    body = (bodies[0] if bodies else {}) if bare else {"services": bodies}
+    if not outcomes:
+        return Answer(body, advice=("the list of events is empty, so nothing was started",))
+    named = outcomes[0 if params.readings["composite-location"] == "first" else -1]
+    changes = tuple(change for outcome in outcomes for change in outcome.changes)
+    advice = tuple(each for outcome in outcomes for each in outcome.advice)
+    return Answer(body, named.ids(), location=0 if named.task else 1, changes=changes, advice=advice)
+
+
+class _Outcome:
+    """What one event found or started."""
+
+    def __init__(self, store: Store, params: Params, event: CompositeEvent) -> None:
+        self._store = store
+        self._params = params
+        self._exact = params.readings["composite-match"] == "exact"
+        self.changes: list[Change] = []
+        self.advice: list[str] = []
+        self.created: dict[str, bool] = {}
+        self.service = self._service(event.service)
+        self.state = self._part("state", event.state)
+        self.task: Resource | None = None
+        if event.task is not None:
+            self.task = self._part("task", event.task, self.state.id if event.associate_state_task else None)
+
+    def ids(self) -> Document:
+        """The ids for the answer and its Location."""
+        ids = {"service_id": written(self.service.id, self._params.readings["service-id"])}
+        ids |= {"state_id": self.state.id}
+        return ids | {"task_id": self.task.id} if self.task else ids
+
+    def body(self) -> Document:
+        """One element of the answer."""
+        ids = self.ids()
+        return {kind: {f"{kind}_id": ids[f"{kind}_id"], "created": self._flag(kind)} for kind in self.created}
+
+    def _flag(self, kind: str) -> bool | str:
+        created = self.created[kind]
+        return created if self._params.readings["composite-created"] == "boolean" else str(created).lower()
+
+    def _service(self, event: Event) -> Resource:
+        if self._params.readings["both-keys"] == "refuse" and {"customer_id", "contact_key"} <= event.own.keys():
+            refuse("both-keys", "both customer_id and contact_key are given")
+        found = self._found_service(event.own)
+        if found is not None:
+            return self._took_over(found, event)
+        return self._noted(new_service(self._store, self._params, event), created=True)
+
+    def _part(self, kind: str, event: Event, state_id: int | None = None) -> Resource:
+        self.advice += unknown_states(self._store, self.service, event)
+        found = self._found_part(kind, event.own)
+        if found is not None:
+            return self._took_over(found, event, state_id)
+        part = start_part(self._store, kind, self.service, event, state_id)
+        return self._noted(part, created=True)
+
+    def _found_service(self, own: Document) -> Resource | None:
+        compared = _SERVICE_MEMBERS if self._exact else tuple(name for name in _SERVICE_MEMBERS if name in own)
+        member = "customer_id" if "customer_id" in own else "contact_key"
+        if "service_type" in compared:
+            key = typed_twins("service", member, own[member], own.get("service_type"))
+        else:
+            key = twins("service", member, own[member])
+        candidates = self._store.newest_first("service", key)
+        return next((each for each in candidates if _agree(each.members, own, compared)), None)
+
+    def _found_part(self, kind: str, own: Document) -> Resource | None:
+        name = f"{kind}_type"
+        if name in own or self._exact:
+            key = typed_twins(kind, "service", self.service.id, own.get(name))
+        else:
+            key = parts(kind, self.service.id, active=True)
+        return next(self._store.newest_first(kind, key), None)
+
+    def _took_over(self, found: Resource, event: Event, state_id: int | None = None) -> Resource:
+        after = found
+        if self._params.readings["composite-found"] == "update":
+            after = take_over(self._store, found, event, state_id)
+        elif state_id is not None:
+            after = self._store.update(found, state_id=state_id)
+        return self._noted(after, created=False, updated=_shown(after) != _shown(found))
+
+    def _noted(self, resource: Resource, *, created: bool, updated: bool = False) -> Resource:
+        self.created[resource.kind] = created
+        if created or updated:
+            number = resource.id
+            form = self._params.readings["service-id"]
+            shown = written(number, form) if resource.kind == "service" else number
+            self.changes.append(Change(resource.kind, shown, "created" if created else "updated"))
+        return resource
+
+
+def _shown(resource: Resource) -> tuple[Document, Document, int | None]:
+    return resource.members, resource.extensions, resource.state_id
+
+
+def _agree(members: Document, own: Document, compared: tuple[str, ...]) -> bool:
+    return all(members.get(name, _ABSENT) == own.get(name, _ABSENT) for name in compared)

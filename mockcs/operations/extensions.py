@@ -1,0 +1,175 @@
+"""Update and merge attached data, and the single records of 8.1."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from mockcs.aggregate import changed, part_of, service_of, tolerated
+from mockcs.errors import Refusal
+from mockcs.extensions import Extension, extension_of
+from mockcs.messages import Answer, Change, Document, Params, Violation
+from mockcs.store import Resource, Store
+from mockcs.violations import shown
+
+_ABSENT, _UNCHANGED = object(), object()
+_Edit = Callable[[Params, Resource, str, bytes | None, list[str]], Any]
+
+
+def update_service_extension(store: Store, params: Params) -> Answer:
+    """Replace one extension of a service (Update Service Extension, 8.5 latest)."""
+    return _edited(store, params, service_of(store, params), _replaced)
+
+
+def update_state_extension(store: Store, params: Params) -> Answer:
+    """Replace one extension of a state (Update State Extension, 8.5.1)."""
+    return _edited(store, params, part_of(store, params, "state"), _replaced)
+
+
+def update_task_extension(store: Store, params: Params) -> Answer:
+    """Replace one extension of a task (Update Task Extension, 8.5.1)."""
+    return _edited(store, params, part_of(store, params, "task"), _replaced)
+
+
+def merge_service_extension(store: Store, params: Params) -> Answer:
+    """Add keys to one extension of a service (Merge Extension Data, 8.5.2)."""
+    return _edited(store, params, service_of(store, params), _merged)
+
+
+def merge_state_extension(store: Store, params: Params) -> Answer:
+    """Add keys to one extension of a state (Merge Extension Data, 8.5.2)."""
+    return _edited(store, params, part_of(store, params, "state"), _merged)
+
+
+def merge_task_extension(store: Store, params: Params) -> Answer:
+    """Add keys to one extension of a task (Merge Extension Data, 8.5.2)."""
+    return _edited(store, params, part_of(store, params, "task"), _merged)
+
+
+def update_service_extension_record(store: Store, params: Params) -> Answer:
+    """Change one record of an extension of a service (Update Record In Service Extension, 8.1.x)."""
+    return _edited(store, params, service_of(store, params), _record_updated)
+
+
+def update_state_extension_record(store: Store, params: Params) -> Answer:
+    """Change one record of an extension of a state (Update Record In State Extension, 8.1.x)."""
+    return _edited(store, params, part_of(store, params, "state"), _record_updated)
+
+
+def update_task_extension_record(store: Store, params: Params) -> Answer:
+    """Change one record of an extension of a task (Update Record In Task Extension, 8.1.x)."""
+    return _edited(store, params, part_of(store, params, "task"), _record_updated)
+
+
+def delete_service_extension_record(store: Store, params: Params) -> Answer:
+    """Remove one record from an extension of a service (Delete Record From Service Extension, 8.1.x)."""
+    return _edited(store, params, service_of(store, params), _record_deleted)
+
+
+def delete_state_extension_record(store: Store, params: Params) -> Answer:
+    """Remove one record from an extension of a state (Delete Record From State Extension, 8.1.x)."""
+    return _edited(store, params, part_of(store, params, "state"), _record_deleted)
+
+
+def delete_task_extension_record(store: Store, params: Params) -> Answer:
+    """Remove one record from an extension of a task (Delete Record From Task Extension, 8.1.x)."""
+    return _edited(store, params, part_of(store, params, "task"), _record_deleted)
+
+
+def _edited(store: Store, params: Params, resource: Resource, edit: _Edit) -> Answer:
+    sent = params.path.get("ext_name") or params.path["extension_name"]
+    schema = store.extension_schemas.get((resource.kind, sent.casefold())) if params.api == "8.1" else None
+    name = extension_of(schema).name if schema else sent
+    advice = _doubtful_name(store, params, resource, name)
+    value = edit(params, resource, name, schema, advice)
+    if value is _UNCHANGED:
+        return Answer(advice=tuple(advice))
+    store.update(resource, extensions={**resource.extensions, name: value})
+    return Answer(changes=(Change(resource.kind, changed(resource, params), "updated"),), advice=tuple(advice))
+
+
+def _doubtful_name(store: Store, params: Params, resource: Resource, name: str) -> list[str]:
+    known = store.spelling(name)
+    if params.api == "8.1" or known in (None, name) or name in resource.extensions:
+        return []
+    return [f"{name} differs only by case from the attached data {known}"]
+
+
+def _replaced(params: Params, resource: Resource, name: str, _: bytes | None, __: list[str]) -> Any:
+    if name not in resource.extensions and params.readings["extension-missing"] == "not-found":
+        raise Refusal("extension_not_found", name=name)
+    return params.body
+
+
+def _merged(params: Params, resource: Resource, name: str, _: bytes | None, __: list[str]) -> Any:
+    given, recorded = params.body, resource.extensions.get(name)
+    lists = isinstance(given, list) or isinstance(recorded, list)
+    if lists:
+        tolerated(params, "merge-list", "merging works for maps, not for lists (Merge Extension Data, 8.5.2)")
+    if name not in resource.extensions and isinstance(given, dict | list):
+        return given
+    if isinstance(given, dict) and isinstance(recorded, dict):
+        keeps = params.readings["merge-existing-key"] == "keep"
+        return {**given, **recorded} if keeps else {**recorded, **given}
+    if isinstance(given, list):
+        return [*recorded, *given] if isinstance(recorded, list) else given
+    if isinstance(given, dict) and isinstance(recorded, list):
+        return [*recorded, given]
+    message = f"{name} cannot be merged: what is recorded and what came are of different kinds"
+    row = {
+        "table": "extension_value",
+        "field": "<extension>",
+        "mandatory": "yes",
+        "page": "Merge Extension Data, 8.5.2",
+    }
+    violation = Violation("", shown(given), message, "send a map", row)
+    raise Refusal("bad_parameter", (violation,), field=name, reason=message)
+
+
+def _record_updated(params: Params, resource: Resource, name: str, schema: bytes | None, advice: list[str]) -> Any:
+    extension, records, at = _record(params, resource, name, schema)
+    others = {each: value for each, value in params.body.items() if each not in extension.unique_names()}
+    if others:
+        return [*records[:at], {**records[at], **others}, *records[at + 1 :]]
+    if params.readings["record-delete-url"] == "both":
+        return [*records[:at], *records[at + 1 :]]
+    advice.append("the body holds nothing but unique attributes, so nothing changes")
+    return _UNCHANGED
+
+
+def _record_deleted(params: Params, resource: Resource, name: str, schema: bytes | None, advice: list[str]) -> Any:
+    extension, records, at = _record(params, resource, name, schema)
+    advice += [
+        f"{each} is no unique attribute; it is not read" for each in params.body if each not in extension.unique_names()
+    ]
+    return [*records[:at], *records[at + 1 :]]
+
+
+def _record(
+    params: Params, resource: Resource, name: str, schema: bytes | None
+) -> tuple[Extension, list[Document], int]:
+    """The extension's schema, its records, and the place of the one that the body's unique attributes select."""
+    if schema is None:
+        raise Refusal("extension_not_found", name=name)
+    extension = extension_of(schema)
+    recorded = resource.extensions.get(name)
+    records = recorded if isinstance(recorded, list) else []
+    whole = [names for names in extension.keys if all(name in params.body for name in names)]
+    if not whole or not extension.many:
+        _refuse_keyless(extension)
+    key = {name: params.body[name] for names in whole for name in names}
+    for at, record in enumerate(records):
+        if isinstance(record, dict) and all(record.get(each, _ABSENT) == value for each, value in key.items()):
+            return extension, records, at
+    raise Refusal("record_not_found", name=name)
+
+
+def _refuse_keyless(extension: Extension) -> None:
+    names = " or ".join(" and ".join(key) for key in extension.keys) or "none, so no record can be selected"
+    message = f"the body lacks the unique attributes of {extension.name}: {names}"
+    if not extension.many:
+        message = f"{extension.name} is single-valued; only a multi-valued extension has records to select"
+    row = {"table": "extension_schema", "field": "unique", "type": "string[]", "mandatory": "no"}
+    page = {"page": "Update Record In Service Extension, 8.1.x"}
+    violation = Violation("", None, message, "add the unique attributes of the record", row | page)
+    raise Refusal("bad_parameter", (violation,), field="unique", reason=message)

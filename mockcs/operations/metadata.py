@@ -1,0 +1,105 @@
+"""Create and query the extension schemas of services, states and tasks (8.1)."""
+
+from __future__ import annotations
+
+from mockcs.aggregate import changed
+from mockcs.errors import Refusal
+from mockcs.extensions import full_form
+from mockcs.json_text import dumps, reread
+from mockcs.messages import Answer, Change, Document, Params, Violation
+from mockcs.store import Store
+
+
+def create_service_extension_schema(store: Store, params: Params) -> Answer:
+    """Define a service extension (Create Service Extension Schema, 8.1.x)."""
+    return _create(store, params, "service")
+
+
+def create_state_extension_schema(store: Store, params: Params) -> Answer:
+    """Define a state extension (Create State Extension Schema, 8.1.x)."""
+    return _create(store, params, "state")
+
+
+def create_task_extension_schema(store: Store, params: Params) -> Answer:
+    """Define a task extension (Create Task Extension Schema, 8.1.x)."""
+    return _create(store, params, "task")
+
+
+def query_service_extension_schemas(store: Store, params: Params) -> Answer:
+    """All service extension schemas, or the one of that name (Query Service Extension Schema, 8.1.x)."""
+    return _query(store, params, "service")
+
+
+def query_state_extension_schemas(store: Store, params: Params) -> Answer:
+    """All state extension schemas, or the one of that name (Query State Extension Schema, 8.1.x)."""
+    return _query(store, params, "state")
+
+
+def query_task_extension_schemas(store: Store, params: Params) -> Answer:
+    """All task extension schemas, or the one of that name (Query Task Extension Schema, 8.1.x)."""
+    return _query(store, params, "task")
+
+
+def delete_service_extension_schema(store: Store, params: Params) -> Answer:
+    """Remove a service extension, its definition and its records (Delete Metadata Services Extensions, 8.1.x)."""
+    return _delete(store, params, "service")
+
+
+def delete_state_extension_schema(store: Store, params: Params) -> Answer:
+    """Remove a state extension, its definition and its records (the page for services, 8.1.x)."""
+    return _delete(store, params, "state")
+
+
+def delete_task_extension_schema(store: Store, params: Params) -> Answer:
+    """Remove a task extension, its definition and its records (Delete Metadata Tasks Extensions, 8.1.x)."""
+    return _delete(store, params, "task")
+
+
+def _delete(store: Store, params: Params, kind: str) -> Answer:
+    name = params.path["extension-name"]
+    key = (kind, name.casefold())
+    if key not in store.extension_schemas:
+        raise Refusal("nothing_deleted", name=name)
+    own = reread(store.extension_schemas[key])["name"]
+    store.extension_schemas = {each: text for each, text in store.extension_schemas.items() if each != key}
+    changes = [Change("extension_schema", own, "deleted")]
+    for resource in store.all(kind):
+        if own in resource.extensions:
+            kept = {name: value for name, value in resource.extensions.items() if name != own}
+            store.update(resource, extensions=kept)
+            changes.append(Change(kind, changed(resource, params), "updated"))
+    return Answer(changes=tuple(changes), advice=_doubts(store, kind))
+
+
+def _doubts(store: Store, kind: str) -> tuple[str, ...]:
+    # The page for tasks says that production mode is possible; those for services and states advise against it.
+    if store.mode == "maintenance" or kind == "task":
+        return ()
+    return (f"schemas of {kind} extensions had better be changed in maintenance mode, not in production",)
+
+
+def _create(store: Store, params: Params, kind: str) -> Answer:
+    document: Document = params.body
+    name = document["name"]
+    key = (kind, name.casefold())
+    if key in store.extension_schemas:
+        row = {"table": "extension_schema", "field": "name", "type": "string", "mandatory": "yes"}
+        page = {"page": "Create Service Extension Schema, 8.1.x"}
+        sentence = f"a {kind} extension schema {name} exists already, and names are unique regardless of case"
+        violation = Violation("/name", name, sentence, "choose another name", row | page)
+        raise Refusal("schema_exists", (violation,), name=name)
+    # A new table, so that whoever reads the schemas without the lock sees one state or the other.
+    store.extension_schemas = {**store.extension_schemas, key: dumps(full_form(document))}
+    changes = (Change("extension_schema", name, "created"),)
+    return Answer({"name": name}, {"extension-name": name}, changes=changes, advice=_doubts(store, kind))
+
+
+def _query(store: Store, params: Params, kind: str) -> Answer:
+    schemas = store.extension_schemas
+    name = params.path.get("extension-name")
+    if name is None:
+        return Answer([reread(text) for (of, _), text in schemas.items() if of == kind])
+    text = schemas.get((kind, name.casefold()))
+    if text is None:
+        raise Refusal("schema_not_found", name=name)
+    return Answer(reread(text))

@@ -1,0 +1,70 @@
+"""Start, complete, change and query states."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mockcs.aggregate import (
+    complete_in_path,
+    doubtful_time,
+    end_part,
+    other_ids,
+    part_in,
+    part_of,
+    query_parts,
+    service_of,
+    start_in_path,
+    start_part,
+    tolerated,
+)
+from mockcs.ids import written
+from mockcs.messages import Answer, Change, Document, Event, Params
+from mockcs.resources import View, wanted_of
+from mockcs.store import Store
+
+_FROM = ("state_id", "disposition", "disposition_desc")
+_TO = ("state_type", "est_duration")
+
+
+def start_state(store: Store, params: Params) -> Answer:
+    """Start a state in a service (Start State, 8.5.2)."""
+    return start_in_path(store, params, "state")
+
+
+def complete_state(store: Store, params: Params) -> Answer:
+    """End a state (Complete State, 8.5.2)."""
+    return complete_in_path(store, params, "state")
+
+
+def perform_state_transition(store: Store, params: Params) -> Answer:
+    """End one state and start another, in one request (Perform State Transition, 8.5 latest)."""
+    service, event = service_of(store, params), params.event()
+    leaving, to = event.orders["from"], event.orders["to"]
+    old = part_in(store, service, "state", leaving["state_id"])
+    service_id = written(service.id, params.readings["service-id"])
+    advice = [*doubtful_time(service, event), *other_ids(event, service_id=service_id)]
+    advice += [*_unread("from", leaving, _FROM), *_unread("to", to, _TO)]
+    if not service.active:
+        advice.append(tolerated(params, "start-in-completed", "the service was completed before this transition"))
+    own = {name: leaving[name] for name in _FROM[1:] if name in leaving}
+    advice += end_part(store, params, old, replace(event, own=own))
+    begun = {name: to[name] for name in _TO if name in to} | {"previous_state_id": old.id}
+    new = start_part(store, "state", service, Event(begun, event.occasion, {}, event.extensions))
+    ids = {"state_id": new.id}
+    changes = (Change("state", old.id, "completed"), Change("state", new.id, "created"))
+    return Answer(ids, {"service_id": service_id, **ids}, changes=changes, advice=tuple(advice))
+
+
+def _unread(place: str, given: Document, known: tuple[str, ...]) -> list[str]:
+    return [f"{name} is no member of {place}; it is not read" for name in given if name not in known]
+
+
+def query_states(store: Store, params: Params) -> Answer:
+    """The states of a service, active, completed or both (Query States, 8.5.2)."""
+    return query_parts(store, params, "state")
+
+
+def query_state_by_id(store: Store, params: Params) -> Answer:
+    """One state (Query State by ID, 8.5.1)."""
+    view = View(store, wanted_of(params), "state")
+    return Answer(view.document(part_of(store, params, "state")), advice=tuple(view.advice))

@@ -1,0 +1,200 @@
+"""The pytest plugin: the option --mockcs-url, the fixtures mockcs_server and mockcs, and the report.
+
+Only pytest is imported here; the rest comes with the first test that asks for a fixture.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Iterator
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from mockcs.client import Client
+
+_COVERED = pytest.StashKey[list[Any]]()
+_CLIENT = pytest.StashKey["Client"]()
+_PASSED = pytest.StashKey[bool]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Offer --mockcs-url."""
+    group = parser.getgroup("mockcs", "stand-in for Genesys Context Services")
+    group.addoption(
+        "--mockcs-url",
+        metavar="URL",
+        default=None,
+        help="a running mockcs to use, in a space of its own for each test, instead of a server in this process",
+    )
+
+    group.addoption(
+        "--mockcs-cov",
+        action="store_true",
+        help="tell at the end which documented operations, fields, values and errors the suite has met",
+    )
+    group.addoption(
+        "--mockcs-cov-min",
+        metavar="PERCENT",
+        type=float,
+        default=None,
+        help="the same, and fail below this much",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker."""
+    config.stash[_COVERED] = []
+    config.addinivalue_line("markers", "mockcs(allow_violations=False): what the mockcs fixture lets pass in this test")
+
+
+@pytest.fixture(scope="session")
+def mockcs_server(pytestconfig: pytest.Config) -> Iterator[Client]:
+    """The mock for the session, one for each xdist worker: at --mockcs-url, or in this process on a free port."""
+    url = pytestconfig.getoption("--mockcs-url")
+    if url:
+        yield _reached(url)
+        return
+    from mockcs.server import Server  # noqa: PLC0415 - only who asks pays
+
+    with Server() as client:
+        yield client
+
+
+def _reached(url: str) -> Client:
+    from mockcs.client import Client  # noqa: PLC0415 - only who asks pays
+    from mockcs.errors import MockcsError  # noqa: PLC0415
+
+    try:
+        client = Client(url, token=os.environ.get("MOCKCS_ADMIN_TOKEN"))
+        client.ask("GET", "/spaces")  # unlike /health it wants the token
+    except MockcsError as error:
+        sentence = f"--mockcs-url: {error}" + (f"\n{error.hint}" if error.hint else "")
+    else:
+        return client
+    pytest.fail(sentence, pytrace=False)
+
+
+@pytest.fixture
+def mockcs(mockcs_server: Client, request: pytest.FixtureRequest) -> Iterator[Client]:
+    """A fresh mock for this test; a broken documented rule fails the test at its end."""
+    client = _fresh(mockcs_server, request)
+    request.node.stash[_CLIENT] = client
+    yield client
+    try:
+        if _wants_coverage(request.config):
+            _cover(request.config, [client.ask("GET", "/coverage")])
+        _check(client, request)
+    finally:
+        if client.space is not None:
+            _forget(client)
+
+
+def _fresh(server: Client, request: pytest.FixtureRequest) -> Client:
+    if not request.config.getoption("--mockcs-url"):
+        server.ask("POST", "/reset")
+        return server.of(None)
+    import uuid  # noqa: PLC0415 - only a shared mock needs names
+
+    return server.of(f"pytest-{uuid.uuid4().hex}")
+
+
+def _forget(client: Client) -> None:
+    from mockcs.errors import MockcsError  # noqa: PLC0415 - only who has a space pays
+
+    # A mock that is gone has taken the space with it, and a test that passed until then has said so.
+    with suppress(MockcsError):
+        client.forget_space()
+
+
+def _check(client: Client, request: pytest.FixtureRequest) -> None:
+    # A test that failed, was skipped or was expected to fail has said what there is to say.
+    if not request.node.stash.get(_PASSED, True) or _allowed(request.node):
+        return
+    broken = client.refused()
+    if broken:
+        from mockcs.report import violations  # noqa: PLC0415 - only a broken rule pays for it
+
+        pytest.fail(violations(broken), pytrace=False)
+
+
+def _allowed(node: Any) -> bool:
+    mark = node.get_closest_marker("mockcs")
+    if mark is not None and (mark.args or set(mark.kwargs) - {"allow_violations"}):
+        pytest.fail(f"the marker mockcs takes allow_violations, not {mark.args or mark.kwargs}", pytrace=False)
+    return mark is not None and bool(mark.kwargs.get("allow_violations", False))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Add the calls of a failed test to its report; its own error stays as it is."""
+    report = yield
+    if call.when == "teardown":
+        return report
+    item.stash[_PASSED] = item.stash.get(_PASSED, True) and report.passed
+    client = item.stash.get(_CLIENT, None)
+    if report.failed and client is not None:
+        report.sections.append(("mockcs: calls of this test", _timeline(client)))
+    return report
+
+
+def _timeline(client: Client) -> str:
+    from mockcs.report import timeline  # noqa: PLC0415 - only a failed test pays for it
+
+    try:
+        return timeline(client.calls)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the test's own error must still be told
+        return str(error)
+
+
+def _wants_coverage(config: pytest.Config) -> bool:
+    return bool(config.getoption("--mockcs-cov")) or config.getoption("--mockcs-cov-min") is not None
+
+
+def _cover(config: pytest.Config, documents: list[Any]) -> None:
+    from mockcs.coverage import merged  # noqa: PLC0415 - only who asks for coverage pays
+
+    config.stash[_COVERED] = [merged([*config.stash[_COVERED], *documents])]
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand a worker's coverage on to the main process; there, fail a session that is below the minimum."""
+    output = getattr(session.config, "workeroutput", None)
+    covered = session.config.stash[_COVERED]
+    if output is not None:
+        output["mockcs_coverage"] = covered
+        return
+    least = session.config.getoption("--mockcs-cov-min")
+    if least is not None and session.exitstatus == pytest.ExitCode.OK and _percent(covered) < least:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take over the coverage of an xdist worker that is done."""
+    documents = getattr(node, "workeroutput", {}).get("mockcs_coverage", [])
+    if documents:
+        _cover(node.config, documents)
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Tell the coverage of the documented API."""
+    if not _wants_coverage(config):
+        return
+    from mockcs.coverage import summary  # noqa: PLC0415 - see _cover
+
+    covered = config.stash[_COVERED]
+    terminalreporter.section("mockcs: coverage of the documented API")
+    for line in summary(covered[0]) if covered else ():
+        terminalreporter.write_line(line)
+    least = config.getoption("--mockcs-cov-min")
+    wanted = "" if least is None else f", wanted at least {least:g} %"
+    terminalreporter.write_line(f"in all: {_percent(covered):g} %{wanted}")
+
+
+def _percent(covered: list[Any]) -> float:
+    return float(covered[0]["percent"]) if covered else 0.0

@@ -1,0 +1,114 @@
+"""What a tester reads when a test fails: the calls, what each changed, violations, advice, and near misses."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from mockcs.values import Call
+
+_WIDTH = 64  # pytest puts up to 15 signs before a line of a message, and a report has 80
+_MOST = 30
+
+
+def failed_verification(wanted: Mapping[str, Any], found: Mapping[str, Any], calls: Mapping[int, Call]) -> str:
+    """The message of a failed assert_called, assert_not_called or wait_for."""
+    reason, _, missing = found["reason"].partition("; ")
+    lines = [f"{wanted.get('operation', 'any call')}: {reason}"]
+    lines += [_wrapped(2, f"{name}: {_json(value)}") for name, value in wanted.items() if name != "operation"]
+    if found["verdict"] == "cannot_say":
+        lines.append(_wrapped(0, f"mockcs cannot say, because not every call is known: {missing}"))
+    lines += _listed("matching", [calls[number] for number in found["calls"]])
+    return "\n".join([*lines, *_nearest(found, calls)])
+
+
+def failed_order(matches: Sequence[Mapping[str, Any]], found: Mapping[str, Any], calls: Mapping[int, Call]) -> str:
+    """The message of a failed assert_order."""
+    lines = [found["reason"].partition("; ")[0]]
+    for number, match in enumerate(matches, start=1):
+        rest = [f"{name}: {_json(value)}" for name, value in match.items() if name != "operation"]
+        lines.append(_wrapped(2, "; ".join([f"{number}. {match.get('operation', 'any call')}", *rest])))
+    lines += _listed("found", [calls[number] for number in found["calls"]])
+    return "\n".join([*lines, *_nearest(found, calls)])
+
+
+def unknown_service(service_id: int | str, known: Sequence[Any]) -> str:
+    """The message of an expectation about a service that is not there."""
+    shown = ", ".join(str(each) for each in known[:_MOST]) or "there is none"
+    more = f" and {len(known) - _MOST} more" if len(known) > _MOST else ""
+    return f"there is no service {service_id}\n{_wrapped(2, f'the services: {shown}{more}')}"
+
+
+def timeline(calls: Sequence[Call]) -> str:
+    """The calls of a test, one after the other, for a report of 80 columns."""
+    if not calls:
+        return "no call came"
+    shown = calls[-_MOST:]
+    earlier = [f"... {len(calls) - len(shown)} earlier calls"] if len(calls) > len(shown) else []
+    return "\n".join([*earlier, *(line for call in shown for line in _told(call))])
+
+
+def violations(calls: Iterable[Call]) -> str:
+    """The message of a test whose application broke a documented rule."""
+    broken = [call for call in calls if call.violations]
+    count = sum(len(call.violations) for call in broken)
+    lines = [f"the application broke {count} documented rule{'s' if count != 1 else ''}:"]
+    for call in broken:
+        lines += _told(call)
+    lines += ["", "If the test means to: @pytest.mark.mockcs(allow_violations=True)"]
+    return "\n".join(lines)
+
+
+def _told(call: Call) -> list[str]:
+    lines = [_line(call)]
+    lines += [_wrapped(6, f"{each.kind} {each.id} {each.change}") for each in call.changes]
+    if call.fault is not None:
+        lines.append(_wrapped(6, f"it met the fault {call.fault}"))
+    for violation in call.violations:
+        lines.append(_wrapped(6, f"violation: {violation.pointer or 'body'}: {violation.message}"))
+        if violation.field:
+            lines.append(_wrapped(6, f"manual: {_quoted(violation)}"))
+        lines.append(_wrapped(6, f"fix: {violation.fix}"))
+    return lines + [_wrapped(6, f"advice: {advice}") for advice in call.advice]
+
+
+def _quoted(violation: Any) -> str:
+    row = f"{violation.table}, {violation.field}: {violation.type}, mandatory {violation.mandatory}"
+    return f"{row} ({violation.page})" if violation.page else row
+
+
+def _line(call: Call) -> str:
+    outcome = call.status or call.state
+    text = f"{call.id:>3}  {call.operation or 'unknown'}  {outcome}  {call.request.method} {call.request.path}"
+    return _wrapped(0, text, 6)
+
+
+def _wrapped(indent: int, text: str, further: int | None = None) -> str:
+    later = indent + 2 if further is None else further
+    return textwrap.fill(
+        text, _WIDTH, initial_indent=" " * indent, subsequent_indent=" " * later, break_on_hyphens=False
+    )
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _listed(word: str, calls: Sequence[Call]) -> list[str]:
+    if not calls:
+        return []
+    more = [f"  ... {len(calls) - _MOST} more"] if len(calls) > _MOST else []
+    return [f"{word} calls:", *(_line(call) for call in calls[:_MOST]), *more]
+
+
+def _nearest(found: Mapping[str, Any], calls: Mapping[int, Call]) -> list[str]:
+    near = [each for each in found["nearest"] if each["call"] not in found["calls"]]
+    if not near:
+        return [] if found["calls"] else ["no other call came"]
+    lines = ["nearest calls:"]
+    for each in near:
+        lines.append(_line(calls[each["call"]]))
+        lines += [_wrapped(6, difference) for difference in each["differences"]]
+    return lines

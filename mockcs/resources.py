@@ -1,0 +1,166 @@
+"""How an event becomes a resource, and how a resource is shown in an answer (Service, State, Task)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from mockcs.clock import text_of
+from mockcs.ids import written
+from mockcs.index import parts
+from mockcs.messages import Document, Event, Params
+from mockcs.store import Resource, Store
+
+LISTS = ("active_states", "completed_states", "active_tasks", "completed_tasks")
+_RESERVED = frozenset(("started", "completed", *LISTS))
+_TRUE = (True, "true")
+
+
+def is_true(value: Any) -> bool:
+    """Whether a boolean member says true; examples put it into quotes (Composite Start, 8.5.1)."""
+    return value in _TRUE
+
+
+def started_members(event: Event, now: int) -> Document:
+    """The documented members of a resource that this event starts; completed at once when `auto_closed`."""
+    members = dict(event.own)
+    members["started"] = _occasion(event, now)
+    if is_true(event.orders.get("auto_closed")):
+        members["completed"] = {"timestamp": members["started"]["timestamp"]}
+    return members
+
+
+def completed_members(members: Document, event: Event, now: int) -> Document:
+    """The members of a resource that this event ends."""
+    return {**members, **event.own, "completed": _occasion(event, now)}
+
+
+def updated_members(members: Document, event: Event) -> Document:
+    """The members of a resource that takes over what a later start event gives; its start's time stays."""
+    occasion = {name: value for name, value in event.occasion.items() if name != "timestamp"}
+    return {**members, **event.own, "started": {**members["started"], **occasion}}
+
+
+def _occasion(event: Event, now: int) -> Document:
+    timestamp = event.occasion.get("timestamp")
+    return {"timestamp": text_of(now) if timestamp is None else timestamp, **event.occasion}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a query wants to see: which of the four lists, which attached data, and where.
+
+    `extensions` are the names as sent, with their prefix; `fold` finds them without regard to case (8.1).
+    """
+
+    lists: frozenset[str]
+    extensions: tuple[str, ...]
+    placement: str
+    id_form: str
+    fold: bool
+    business: Any = None
+
+    def names(self, resource: Resource, queried: str) -> list[str]:
+        """Which of a resource's attached data are wanted, when resources of kind `queried` are asked for."""
+        found = []
+        for asked in self.extensions:
+            prefix, dot, rest = asked.partition(".")
+            if asked == "*" or (dot and prefix.lower() == resource.kind and rest in ("", "*")):
+                return list(resource.extensions)  # `State.` is how 8.5.1 prints `State.*`
+            name = rest if dot and prefix.lower() == resource.kind else asked if resource.kind == queried else None
+            if name is not None:
+                found += [own for own in resource.extensions if self._is(own, name)]
+        return found
+
+    def _is(self, own: str, name: str) -> bool:
+        return own == name or (self.fold and own.casefold() == name.casefold())
+
+
+def wanted_of(params: Params) -> Wanted:
+    """What the query parameters ask for."""
+    query = params.query
+    return Wanted(
+        lists=frozenset(name for name in LISTS if query.get(name)),
+        extensions=tuple(query.get("extensions", ())),
+        placement=params.readings["extensions-placement"],
+        id_form=params.readings["service-id"],
+        fold=params.api == "8.1",
+        business=params.business if params.readings["map-names"] == "names" else None,
+    )
+
+
+EVERYTHING = Wanted(frozenset(LISTS), ("*",), "top", "integer", fold=False)
+"""What the admin API shows of a service."""
+
+
+class View:
+    """Shows resources as one query wants them, and gathers the advice that comes of it."""
+
+    def __init__(self, store: Store, wanted: Wanted, kind: str) -> None:
+        self.advice: list[str] = []
+        self._store = store
+        self._wanted = wanted
+        self._kind = kind
+
+    def document(self, resource: Resource, *, nested: bool = False) -> Document:
+        """The resource as section 5 of an answer shows it; a nested one lacks its service's id."""
+        shown = self._ids(resource, nested)
+        shown.update(self._named(resource))
+        for name in self._lists(resource, nested):
+            shown[name] = [self.document(part, nested=True) for part in self._parts(resource, name)]
+        self._attach(shown, resource)
+        return shown
+
+    def _named(self, resource: Resource) -> Document:
+        """The members, values of business attributes by name where that is wanted."""
+        business = self._wanted.business
+        if business is None or not business.attributes:
+            return resource.members
+
+        def named(members: Document) -> Document:
+            found = {}
+            for name, value in members.items():
+                attribute = business.mapped(resource.kind, name)
+                nested = named(value) if name in ("started", "completed") else value
+                found[name] = nested if attribute is None else attribute.name_of(value)
+            return found
+
+        return named(resource.members)
+
+    def _ids(self, resource: Resource, nested: bool) -> Document:
+        service = written(resource.service_id, self._wanted.id_form)
+        if resource.kind == "service":
+            return {"service_id": service}
+        ids = {
+            f"{resource.kind}_id": resource.id,
+            f"{resource.kind}_type": resource.type,
+            "service_id": service,
+        }
+        if resource.state_id is not None:
+            ids["state_id"] = resource.state_id
+        dropped = {"service_id"} if nested else set()
+        return {name: value for name, value in ids.items() if value is not None and name not in dropped}
+
+    def _lists(self, resource: Resource, nested: bool) -> list[str]:
+        # A service's task lists hold the tasks of its states too, so a nested state repeats none.
+        if nested or resource.kind == "task":
+            return []
+        own = LISTS if resource.kind == "service" else LISTS[2:]
+        return [name for name in own if name in self._wanted.lists]
+
+    def _parts(self, resource: Resource, name: str) -> list[Resource]:
+        active, _, kind = name.partition("_")
+        kind = kind.removesuffix("s")
+        state_id = resource.id if resource.kind == "state" else None
+        key = parts(kind, resource.service_id, active=active == "active", state_id=state_id)
+        return self._store.listed(kind, key)
+
+    def _attach(self, shown: Document, resource: Resource) -> None:
+        place = shown if self._wanted.placement == "top" else dict(shown["started"])
+        for name in self._wanted.names(resource, self._kind):
+            if name in place or name in _RESERVED:
+                self.advice.append(f"the attached data {name} is hidden behind the documented member of that name")
+            else:
+                place[name] = resource.extensions[name]
+        if place is not shown:
+            shown["started"] = place

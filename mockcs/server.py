@@ -1,0 +1,285 @@
+"""The mock on a port: in this process for a test, or by granian for everybody else."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import multiprocessing
+import os
+import signal
+import socket
+import ssl
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from flask import Flask
+
+from mockcs import __version__
+from mockcs.app import create_app
+from mockcs.errors import MockcsError
+from mockcs.settings import Settings, in_url
+
+if TYPE_CHECKING:
+    from mockcs.client import Client
+
+_STOP_SECONDS = 0.5
+_LARGEST_PORT = 65535
+_READY_PAUSE = 0.002
+_READY_TRIES = 5000
+_BLOCKING_THREADS = 128  # a delayed or waiting request may hold one: --max-waiting stays below
+
+
+class Server:
+    """The mock on a port of this process: `with Server() as cs: ...` gives a Client.
+
+    The address is that of the settings unless `host` is given; the port is `port`.
+
+    Listening begins in the thread that calls `start()`, so a taken port is a MockcsError there; when `start()`
+    returns, requests are answered. Port 0, the default, takes a free one.
+    """
+
+    def __init__(self, settings: Settings | None = None, *, host: str | None = None, port: int = 0) -> None:
+        given = settings or Settings()
+        self._settings = replace(given, host=host or given.host, port=port)
+        self._app = create_app(self._settings)
+        self._address = (self._settings.host, port)
+        self._server: Any = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def base_url(self) -> str:
+        """Scheme, host and port: `http://127.0.0.1:40001`."""
+        scheme = "https" if self._settings.tls_cert else "http"
+        return f"{scheme}://{in_url(self._address[0])}:{self.port}"
+
+    @property
+    def port(self) -> int:
+        """The port, known once it is started."""
+        return self._address[1]
+
+    def start(self) -> Self:
+        """Listen and answer, in a thread of its own."""
+        from werkzeug.serving import make_server  # noqa: PLC0415 - `mockcs serve` needs none of it
+
+        with bound(*self._address) as listener:
+            listener.listen(128)
+            host, port = listener.getsockname()[:2]
+            self._address = (self._address[0], port)
+            self._server = make_server(
+                host,
+                port,
+                self._app,
+                threaded=True,
+                request_handler=_quiet(),
+                ssl_context=self._certificate(),
+                fd=listener.fileno(),
+            )
+        self._app.extensions["mockcs"].open()
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), name="mockcs", daemon=True)
+        self._thread.start()
+        return self
+
+    def _certificate(self) -> ssl.SSLContext | None:
+        if not self._settings.tls_cert:
+            return None
+        context = _LateHandshake(ssl.PROTOCOL_TLS_SERVER)
+        try:
+            context.load_cert_chain(self._settings.tls_cert, self._settings.tls_key)
+        except OSError as error:
+            raise _bad_certificate(self._settings, error) from error
+        return context
+
+    def stop(self) -> None:
+        """Stop listening; answers that are under way are let go."""
+        if self._thread is not None:
+            self._app.extensions["mockcs"].close()
+            self._server.shutdown()
+            self._server.server_close()
+            self._thread.join(_STOP_SECONDS)
+            self._thread = None
+
+    @property
+    def client(self) -> Client:
+        """A client of the default space."""
+        from mockcs.client import Client  # noqa: PLC0415 - `mockcs serve` needs none
+
+        return Client(self.base_url, token=self._settings.admin_token or None)
+
+    def __enter__(self) -> Client:
+        """Start, and give a client."""
+        return self.start().client
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+class _LateHandshake(ssl.SSLContext):
+    """Shakes hands in the thread of a connection, so that one who says nothing holds nobody else up."""
+
+    def wrap_socket(self, sock: socket.socket, *args: Any, **more: Any) -> ssl.SSLSocket:
+        """The socket, whose connections shake hands at their first reading."""
+        return super().wrap_socket(sock, *args, **{**more, "do_handshake_on_connect": False})
+
+
+def _quiet() -> type:
+    from werkzeug.serving import WSGIRequestHandler  # noqa: PLC0415 - see start()
+
+    class Quiet(WSGIRequestHandler):
+        """Leaves the process's logging alone: the journal says what came."""
+
+        def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - werkzeug's name
+            """Say nothing."""
+
+        def handle_expect_100(self) -> bool:
+            """Leave the interim answer to werkzeug, which sends one itself."""
+            return True
+
+        def connection_dropped(self, error: BaseException, environ: Any = None) -> None:  # noqa: ARG002
+            """Read no further request from a connection that a fault has broken, or a client has left."""
+            self.close_connection = True
+
+    return Quiet
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """A socket bound to that address; MockcsError in one sentence when it cannot be had."""
+    if not 0 <= port <= _LARGEST_PORT:
+        raise MockcsError(f"{host}:{port} cannot be listened on: a port is 0 to {_LARGEST_PORT}", hint="see --port")
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except (OSError, UnicodeError) as error:
+        raise MockcsError(f"{host} is no address: {error}", hint="see --host") from error
+    probe = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(address)
+    except OSError as error:
+        probe.close()
+        if error.errno == errno.EADDRINUSE:
+            sentence, hint = f"port {port} on {host} is taken", "stop what listens there, or choose another --port"
+        else:
+            sentence, hint = f"{host}:{port} cannot be listened on: {error.strerror or error}", "see --host and --port"
+        raise MockcsError(sentence, hint=hint) from error
+    return probe
+
+
+class _Loader:
+    """Gives granian's worker the app: the one built here when the worker is a fork, else a new one."""
+
+    def __init__(self, settings: Settings, app: Flask | None, port: int, line: str) -> None:
+        self._settings = settings
+        self._app = app
+        self._port = port
+        self._line = line
+
+    def __reduce__(self) -> tuple[Callable[..., _Loader], tuple[Any, ...]]:
+        return _Loader, (self._settings, None, self._port, self._line)
+
+    def __call__(self, *_: Any, **__: Any) -> Flask:
+        app = self._app or create_app(self._settings)
+        # granian puts the environment into every WSGI environ, where HTTP_PROXY would pass for a header.
+        os.environ.clear()
+        _log_calls(self._settings)
+        threading.Thread(target=_end_with_parent, name="mockcs-parent", daemon=True).start()
+        address = (self._settings.host, self._port)
+        threading.Thread(target=_announce, args=(address, self._line), name="mockcs-ready", daemon=True).start()
+        return app
+
+
+def _announce(address: tuple[str, int], line: str) -> None:
+    """Say that the mock listens once it does: granian tells nobody, so asking is the only way to know."""
+    pause = threading.Event()
+    for _ in range(_READY_TRIES):
+        try:
+            socket.create_connection(address, timeout=1).close()
+        except OSError:
+            pause.wait(_READY_PAUSE)
+        else:
+            os.write(sys.stdout.fileno(), line.encode())
+            return
+
+
+def _end_with_parent() -> None:
+    # However the parent goes, also by SIGKILL, its worker must not keep the port.
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def serve(settings: Settings) -> None:
+    """Serve until SIGINT or SIGTERM; MockcsError when the address or a setting is bad."""
+    if settings.server == "threaded":
+        _serve_threaded(settings)
+        return
+    with bound(settings.host, settings.port) as probe:
+        address, port = probe.getsockname()[:2]
+    app = create_app(settings)
+    server = _granian(settings, address, port)
+    try:
+        loader = _Loader(settings, app, port, _line(settings, port))
+        server.serve(target_loader=loader, wrap_loader=False)
+    except SystemExit:
+        # Ctrl-C reaches the worker too; that it went by itself is then no failure.
+        if not server.interrupt_signal:
+            raise
+
+
+def _granian(settings: Settings, address: str, port: int) -> Any:
+    from granian import Granian  # noqa: PLC0415 - only `serve` pays for it
+    from granian.constants import HTTPModes, Interfaces, SSLProtocols  # noqa: PLC0415
+    from granian.log import LogLevels  # noqa: PLC0415
+
+    # A float is taken for the timeout, whatever its annotation says, and half a second is enough.
+    stop: Any = _STOP_SECONDS
+    try:
+        return Granian(
+            "mockcs",
+            address=address,
+            port=port,
+            interface=Interfaces.WSGI,
+            http=HTTPModes.http1,
+            blocking_threads=_BLOCKING_THREADS,
+            log_level=LogLevels.error,
+            ssl_cert=Path(settings.tls_cert) if settings.tls_cert else None,
+            ssl_key=Path(settings.tls_key) if settings.tls_key else None,
+            ssl_protocol_min=SSLProtocols.tls12,
+            workers_kill_timeout=stop,
+        )
+    except OSError as error:  # ssl.SSLError is one
+        raise _bad_certificate(settings, error) from error
+
+
+def _serve_threaded(settings: Settings) -> None:
+    stopped = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.set())
+    _log_calls(settings)
+    server = Server(settings, port=settings.port).start()
+    try:
+        os.write(sys.stdout.fileno(), _line(settings, server.port).encode())
+        stopped.wait()
+    finally:
+        server.stop()
+
+
+def _log_calls(settings: Settings) -> None:
+    if settings.log_calls:
+        logging.basicConfig(format="%(asctime)s %(message)s")
+        logging.getLogger("mockcs").setLevel(logging.INFO)
+
+
+def _line(settings: Settings, port: int) -> str:
+    url = f"{'https' if settings.tls_cert else 'http'}://{in_url(settings.host)}:{port}"
+    return f"mockcs {__version__} listens on {url} - calls: {url}/__admin/calls - Ctrl-C stops it\n"
+
+
+def _bad_certificate(settings: Settings, error: OSError) -> MockcsError:
+    return MockcsError(f"{settings.tls_cert} and {settings.tls_key} are no certificate and its key: {error}")

@@ -1,0 +1,253 @@
+"""Space: one isolated world, its state, calls, clock, ids and readings under one lock."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+from mockcs.aggregate import settle
+from mockcs.business import BusinessAttributes
+from mockcs.calls import Masks
+from mockcs.clock import Clock, text_of
+from mockcs.coverage import Coverage
+from mockcs.documented import GENERATIONS, Manual
+from mockcs.errors import MockcsError
+from mockcs.faults import Faults
+from mockcs.journal import Journal, View
+from mockcs.messages import Document
+from mockcs.schemas import Validators
+from mockcs.settings import Settings
+from mockcs.store import Store
+
+_MOST_SNAPSHOTS = 100
+
+
+def too_many_waiting(settings: Settings) -> MockcsError:
+    """What a request is told that may not wait."""
+    return MockcsError(f"{settings.max_waiting} requests wait already", "raise --max-waiting, or wait for fewer", 503)
+
+
+class Verification(Protocol):
+    """What can be verified over a journal."""
+
+    def evaluate(self, view: View) -> Document:
+        """The verdict over one view."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What a named snapshot keeps; `now` is None when the clock ran."""
+
+    store: Store
+    choices: dict[str, str]
+    now: int | None
+
+
+class Waiting:
+    """How many requests of a server wait at one time: delays, long polls and streams together."""
+
+    def __init__(self, most: int) -> None:
+        self._places = threading.BoundedSemaphore(most) if most else None
+
+    def enter(self) -> bool:
+        """Take a place among the waiting; false when there is none left."""
+        return self._places is not None and self._places.acquire(blocking=False)
+
+    def leave(self) -> None:
+        """Give the place back."""
+        if self._places is not None:
+            self._places.release()
+
+    @contextmanager
+    def one(self) -> Iterator[bool]:
+        """A place for as long as the block runs; false when there is none left."""
+        granted = self.enter()
+        try:
+            yield granted
+        finally:
+            if granted:
+                self.leave()
+
+
+class Space:
+    """One isolated world. `lock` guards the store and the journal; waiters are woken when a call completes."""
+
+    def __init__(
+        self, name: str, manual: Manual, validators: Validators, settings: Settings, masks: Masks, waiting: Waiting
+    ) -> None:
+        self.name = name
+        self.manual = manual
+        self.validators = validators
+        self.settings = settings
+        self.masks = masks
+        self.waiting = waiting
+        self.lock = threading.Lock()
+        self._news = threading.Condition(self.lock)
+        self._listening = 0
+        self.store = Store()
+        self.journal = Journal(name, settings.max_calls, settings.max_journal_bytes, masks)
+        self.coverage = Coverage(manual)
+        self.clock = Clock()
+        self._started = self.clock.now()
+        self.faults = Faults(settings.max_faults)
+        self.snapshots: dict[str, Snapshot] = {}
+        self.heir: Space | None = None
+        self._gone = threading.Event()
+        self.business = BusinessAttributes(settings.business_attributes, settings.attributes)
+        self._choices = {reading.id: reading.default for reading in manual.readings.values()}
+        for reading, value in settings.reading.items():
+            self._choices[reading] = manual.choice(reading, value)
+        self._began = self._choices
+        self._apply()
+
+    def choices(self) -> Mapping[str, str]:
+        """Every reading's choice in force."""
+        return self._choices
+
+    def choose(self, reading: str, value: object) -> None:
+        """Set a reading; MockcsError when there is no such reading or choice."""
+        self._choices = {**self._choices, reading: self.manual.choice(reading, value)}
+        self._apply()
+
+    def choose_all(self, choices: Mapping[str, str]) -> None:
+        """Set checked readings; the others go back to how the server began."""
+        self._choices = {**self._began, **choices}
+        self._apply()
+
+    def readings(self, api: str) -> Mapping[str, str]:
+        """The choices that hold for a generation; a reading of the other one keeps its default."""
+        return self._readings[api]
+
+    def overlays(self, api: str) -> frozenset[str]:
+        """The choices, as `id=choice`, that replace rows of this generation's field tables."""
+        return self._overlays[api]
+
+    def view(self) -> View:
+        """The journal now."""
+        with self.lock:
+            return self.journal.view()
+
+    def verify(self, verification: Verification, within: float) -> Document:
+        """The verdict as soon as it holds, and after `within` seconds at the latest.
+
+        The journal is read without the lock; waiting wakes when a call completes or the space is reset.
+        """
+        with self.waiting.one() if within else nullcontext(True) as granted:
+            if not granted:
+                raise too_many_waiting(self.settings)
+            return self._verified(verification, time.monotonic() + within)
+
+    def _verified(self, verification: Verification, deadline: float) -> Document:
+        while True:
+            with self.lock:
+                version, view = self.journal.version, self.journal.view()
+            answer = verification.evaluate(view)
+            left = deadline - time.monotonic()
+            if answer["verdict"] == "holds" or left <= 0 or self.closed:
+                return answer
+            with self.lock:
+                self._listening += 1
+                self._news.wait_for(partial(self._has_news, version), left)
+                self._listening -= 1
+
+    def _has_news(self, version: int) -> bool:
+        return self.closed or self.journal.version != version
+
+    def tell(self) -> None:
+        """Wake those who wait for news of the journal. To be called under the lock."""
+        if self._listening:
+            self._news.notify_all()
+
+    def settle(self) -> dict[str, list[int]]:
+        """Carry out what has fallen due by now; to be called under the lock before the state is looked at."""
+        self.store.now = self.clock.now()
+        return settle(self.store)
+
+    def snapshot(self) -> Snapshot:
+        """State, ids, readings, and the clock if it is frozen. To be called under the lock."""
+        return Snapshot(self.store.copy(), self._choices, self.clock.now() if self.clock.frozen else None)
+
+    def go_back(self, snapshot: Snapshot) -> None:
+        """Be as the snapshot was. To be called under the lock."""
+        self.store = snapshot.store.copy()
+        self._choices = snapshot.choices
+        self._apply()
+        if snapshot.now is not None:
+            self.clock.set(snapshot.now, frozen=True)
+
+    def take_snapshot(self, name: str) -> None:
+        """Keep a snapshot under a name. To be called under the lock."""
+        if name not in self.snapshots and len(self.snapshots) >= _MOST_SNAPSHOTS:
+            raise MockcsError(f"there are {_MOST_SNAPSHOTS} snapshots already", hint="take it under one of their names")
+        self.snapshots = {**self.snapshots, name: self.snapshot()}
+
+    def restore_snapshot(self, name: str) -> None:
+        """Go back to a snapshot; MockcsError when there is none of that name. To be called under the lock."""
+        if name not in self.snapshots:
+            raise MockcsError(f"there is no snapshot {name!r}", hint="GET /__admin/snapshots lists them", status=404)
+        self.go_back(self.snapshots[name])
+
+    def facts(self) -> Document:
+        """What Query Server Status tells of times and counters. To be called under the lock."""
+        journal, counts = self.journal, self.journal.counts
+        refused = {hundred: sum(n for status, n in counts.items() if status // 100 == hundred) for hundred in (4, 5)}
+        return {
+            "started": text_of(self._started),
+            "last_request": text_of(journal.last or self._started),
+            "request_today": journal.total,
+            "client_errors_today": refused[4],
+            "server_errors_today": refused[5],
+        }
+
+    def open(self) -> None:
+        """Let requests wait again: the server starts anew."""
+        self._gone.clear()
+
+    def close(self) -> None:
+        """Wake whoever waits: this world has been replaced."""
+        self._gone.set()
+        with self.lock:
+            self.tell()
+
+    def note_dropped(self) -> None:
+        """Tell the world that has replaced this one of a call that finished here, too late to count there."""
+        heir = self.heir
+        while heir is not None and heir.heir is not None:
+            heir = heir.heir
+        if heir is not None:
+            with heir.lock:
+                heir.journal.dropped += 1
+
+    @property
+    def closed(self) -> bool:
+        """Whether this world has been replaced or done away with."""
+        return self._gone.is_set()
+
+    def pause(self, seconds: float) -> bool:
+        """Hold back for so long, or until this world is closed; false when too many requests wait already."""
+        if seconds <= 0:
+            return True
+        with self.waiting.one() as granted:
+            if granted:
+                self._gone.wait(seconds)
+            return granted
+
+    def _apply(self) -> None:
+        readings = self.manual.readings
+        self._readings = {
+            api: {
+                name: value if readings[name].api in (api, "both") else readings[name].default
+                for name, value in self._choices.items()
+            }
+            for api in GENERATIONS
+        }
+        self._overlays = {
+            api: self.validators.overlays & {f"{name}={value}" for name, value in chosen.items()}
+            for api, chosen in self._readings.items()
+        }

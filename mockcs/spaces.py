@@ -1,0 +1,115 @@
+"""The spaces of one server, by name: made on first use, bounded, reset and deleted."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Callable
+
+from mockcs.calls import Masks
+from mockcs.documented import Manual
+from mockcs.errors import MockcsError
+from mockcs.messages import Document
+from mockcs.schemas import Validators
+from mockcs.settings import Settings
+from mockcs.space import Snapshot, Space, Waiting
+
+_NAME = re.compile(r"[A-Za-z0-9._~-]{1,128}")
+DEFAULT = "default"
+"""The name of the space without a prefix."""
+
+
+class Spaces:
+    """The spaces of one server; the default one is always there."""
+
+    def __init__(self, manual: Manual, validators: Validators, settings: Settings) -> None:
+        self.manual = manual
+        self.settings = settings
+        self.started = time.monotonic()
+        self._validators = validators
+        self._masks = Masks()
+        self._waiting = Waiting(settings.max_waiting)
+        self._lock = threading.Lock()
+        self._beginning: Snapshot | None = None
+        self._spaces = {DEFAULT: self._new(DEFAULT)}
+
+    def __len__(self) -> int:
+        return len(self._spaces)
+
+    def names(self) -> list[str]:
+        """The names of the spaces that exist."""
+        return sorted(self._spaces)
+
+    def known(self, name: str) -> Space | None:
+        """The space of that name if there is one."""
+        return self._spaces.get(name)
+
+    def space(self, name: str) -> Space:
+        """The space of that name, made on first use; MockcsError for a bad name and beyond `max_spaces`."""
+        found = self._spaces.get(name)
+        if found is not None:
+            return found
+        if not _NAME.fullmatch(name):
+            raise MockcsError(
+                f"{name[:200]!r} is no name of a space", hint="1 to 128 letters, digits or any of . _ - ~"
+            )
+        with self._lock:
+            if name not in self._spaces and len(self._spaces) > self.settings.max_spaces:
+                raise MockcsError(
+                    f"there are {self.settings.max_spaces} spaces already",
+                    hint="DELETE /__admin/spaces/<name> those that are done with, or raise --max-spaces",
+                    status=503,
+                )
+            return self._spaces.setdefault(name, self._new(name))
+
+    def delete(self, name: str) -> None:
+        """Do away with a space; MockcsError when there is none, or when it is the default one."""
+        if name == DEFAULT:
+            raise MockcsError("the default space cannot be deleted", hint="POST /__admin/reset empties it")
+        with self._lock:
+            space = self._spaces.pop(name, None)
+        if space is None:
+            raise MockcsError(f"there is no space {name!r}", hint="GET /__admin/spaces lists them", status=404)
+        space.close()
+
+    def begin_with(self, restore: Callable[[Space], None]) -> None:
+        """Let every space begin with the state that `restore` puts into one."""
+        first = self._new(DEFAULT)
+        restore(first)
+        self._beginning = first.snapshot()
+        self._spaces[DEFAULT] = self._new(DEFAULT)
+
+    def reset(self, space: Space) -> Document:
+        """Put a new world in the place of this one; returns what was removed.
+
+        A call that is still in flight finishes in the old world and leaves no trace in the new one.
+        """
+        new = self._new(space.name)
+        with self._lock:
+            old = self._spaces.get(space.name, space)  # another reset may have come first
+            new.snapshots = old.snapshots
+            new.journal.streams, old.journal.streams = old.journal.streams, []
+            self._spaces[space.name] = old.heir = new
+        old.close()
+        with old.lock:
+            store, journal = old.store, old.journal
+            removed = {f"{kind}s": store.count(kind) for kind in ("service", "state", "task")}
+            removed["extension_schemas"] = len(store.extension_schemas)
+            return {**removed, "calls": len(journal), "faults": len(old.faults)}
+
+    def _new(self, name: str) -> Space:
+        space = Space(name, self.manual, self._validators, self.settings, self._masks, self._waiting)
+        if self._beginning is not None:
+            space.go_back(self._beginning)
+        return space
+
+    def open(self) -> None:
+        """Let requests wait again: the server starts anew."""
+        for space in list(self._spaces.values()):
+            space.open()
+
+    def close(self) -> None:
+        """Let go of every request that waits: the server stops."""
+        for space in list(self._spaces.values()):
+            space.close()

@@ -1,0 +1,261 @@
+"""Services with their states and tasks, kept as bytes behind indexes; knows nothing of HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from heapq import heappop, heappush
+from typing import Any
+
+from mockcs.ids import LARGEST, Ids
+from mockcs.index import Index, anonymous, history, parts, twins, typed_twins
+from mockcs.json_text import dumps, reread
+from mockcs.messages import Document
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A service, state or task as it is stored.
+
+    `kind` is service, state or task; `service_id` a state's and a task's service; `state_id` a task's state.
+    `members` are the documented ones as a query shows them, without ids; `extensions` the attached data.
+    A service `expires` at a time, and is ended when it was not `touched` for `idle` milliseconds; times are in
+    milliseconds since 1970, None for never.
+    """
+
+    kind: str
+    id: int
+    members: Document
+    extensions: Document
+    service_id: int = 0
+    state_id: int | None = None
+    expires: int | None = None
+    idle: int | None = None
+    touched: int = 0
+
+    @property
+    def active(self) -> bool:
+        """Whether it has not been completed."""
+        return "completed" not in self.members
+
+    @property
+    def type(self) -> Any:
+        """Its service_type, state_type or task_type; None when it has none."""
+        return self.members.get(f"{self.kind}_type")
+
+    @property
+    def order(self) -> tuple[str, int]:
+        """What lists are ordered by: the start's timestamp, then the id."""
+        return self.members["started"]["timestamp"], self.id
+
+
+_EXPIRE, _COMPLETE = 0, 1
+_ID_BITS = 64
+_MOST_SPELLINGS = 10_000  # of attached data's names, to tell when one differs from another only by case
+
+
+def _keys_of(resource: Resource) -> Iterator[str]:
+    if resource.kind == "service":
+        yield from _service_keys(resource)
+        return
+    active = resource.active
+    yield parts(resource.kind, resource.service_id, active=active)
+    if resource.state_id is not None:
+        yield parts(resource.kind, resource.service_id, active=active, state_id=resource.state_id)
+    if active:
+        yield typed_twins(resource.kind, "service", resource.service_id, resource.type)
+
+
+def _service_keys(service: Resource) -> Iterator[str]:
+    customer_id, contact_key = service.members.get("customer_id"), service.members.get("contact_key")
+    active = service.active
+    if customer_id is not None:
+        yield history(customer_id, active=active)
+    elif contact_key is not None:
+        yield anonymous(contact_key, active=active)
+    if active:
+        if customer_id is not None:
+            yield typed_twins("service", "customer_id", customer_id, service.type)
+            yield twins("service", "customer_id", customer_id)
+        if contact_key is not None:
+            yield typed_twins("service", "contact_key", contact_key, service.type)
+            yield twins("service", "contact_key", contact_key)
+
+
+class Store:
+    """The state of one space: resources, extension schemas, the server's mode and the next ids.
+
+    `now` is the time of what is being done, in milliseconds since 1970.
+    """
+
+    __slots__ = (
+        "_due",
+        "_idle",
+        "_index",
+        "_records",
+        "_spellings",
+        "extension_schemas",
+        "ids",
+        "mode",
+        "now",
+        "switched",
+    )
+
+    def __init__(self) -> None:
+        self.now = 0
+        self.ids = Ids()
+        self.mode = "production"
+        self.switched = 0
+        self._spellings: dict[str, str] = {}
+        self.extension_schemas: dict[tuple[str, str], bytes] = {}
+        self._records: dict[str, dict[int, bytes]] = {"service": {}, "state": {}, "task": {}}
+        self._index = Index()
+        self._due: list[int] = []
+        self._idle: set[int] = set()
+
+    def copy(self) -> Store:
+        """The same state, to be changed apart from this one."""
+        twin = Store()
+        twin.ids, twin.mode, twin.switched = replace(self.ids), self.mode, self.switched
+        twin._spellings = dict(self._spellings)
+        twin.extension_schemas = self.extension_schemas
+        twin._records = {kind: dict(records) for kind, records in self._records.items()}
+        twin._index, twin._due, twin._idle = self._index.copy(), list(self._due), set(self._idle)
+        return twin
+
+    def spelling(self, name: str) -> str | None:
+        """How attached data of that name, regardless of case, was written first."""
+        return self._spellings.get(name.casefold())
+
+    def next_id(self, kind: str) -> int:
+        """The next free id of that kind."""
+        number: int = getattr(self.ids, kind)
+        while number in self._records[kind] or number > LARGEST[kind]:
+            number = 1 if number > LARGEST[kind] else number + 1
+        setattr(self.ids, kind, number + 1)
+        return number
+
+    def add(self, resource: Resource) -> None:
+        """Store a new resource."""
+        self._records[resource.kind][resource.id] = _bytes_of(resource)
+        for key in _keys_of(resource):
+            self._index.add(key, resource.id)
+        self._changed(resource, None)
+
+    def update(self, old: Resource, **changes: Any) -> Resource:
+        """Store the changed resource in the place of the old one, and return it."""
+        new = replace(old, **changes, touched=self.now)
+        self._records[new.kind][new.id] = _bytes_of(new)
+        before, after = dict.fromkeys(_keys_of(old)), dict.fromkeys(_keys_of(new))
+        for key in before:
+            if key not in after:
+                self._index.discard(key, new.id)
+        for key in after:
+            if key not in before:
+                self._index.add(key, new.id)
+        self._changed(new, old)
+        return new
+
+    def _changed(self, new: Resource, old: Resource | None) -> None:
+        for name in new.extensions:
+            if len(self._spellings) < _MOST_SPELLINGS:
+                self._spellings.setdefault(name.casefold(), name)
+        if new.kind != "service":
+            self._touch(new.service_id)
+            return
+        if old is None or new.expires != old.expires:
+            self._note_due(new, _EXPIRE)
+        if new.idle is not None and (old is None or new.idle != old.idle):
+            self._idle.add(new.id)
+            self._note_due(new, _COMPLETE)
+
+    def remove(self, resource: Resource) -> None:
+        """Do away with a resource; a service takes its states and tasks with it."""
+        if resource.kind == "service":
+            for part in self.parts(resource.id):
+                self.remove(part)
+            self._idle.discard(resource.id)
+        del self._records[resource.kind][resource.id]
+        for key in dict.fromkeys(_keys_of(resource)):
+            self._index.discard(key, resource.id)
+
+    def parts(self, service_id: int, *, active: tuple[bool, ...] = (True, False)) -> list[Resource]:
+        """The states and tasks of a service."""
+        return [
+            part
+            for kind in ("state", "task")
+            for part in self.listed(kind, *(parts(kind, service_id, active=each) for each in active))
+        ]
+
+    @property
+    def is_due(self) -> bool:
+        """Whether anything may be due now."""
+        return bool(self._due) and self._due[0] >> _ID_BITS + 1 <= self.now
+
+    def due(self) -> Iterator[tuple[int, bool, Resource]]:
+        """What is due now, by time and id: the time, whether the service expires (else it is ended), the service.
+
+        Each is to be settled before the next is asked for.
+        """
+        while self.is_due:
+            rest, kind = divmod(heappop(self._due), 2)
+            when, number = divmod(rest, 1 << _ID_BITS)
+            service = self.get("service", number)
+            if service is None:
+                continue
+            wanted = _due_time(service, kind)
+            if wanted == when:
+                yield when, kind == _EXPIRE, service
+            elif kind == _COMPLETE and wanted is not None:
+                self._note_due(service, kind)  # it was touched in the meantime
+
+    def get(self, kind: str, number: int) -> Resource | None:
+        """The resource of that kind and id."""
+        record = self._records[kind].get(number)
+        return None if record is None else _resource_of(kind, number, record)
+
+    def count(self, kind: str) -> int:
+        """How many resources of that kind are stored."""
+        return len(self._records[kind])
+
+    def all(self, kind: str) -> Iterator[Resource]:
+        """Every resource of that kind."""
+        return (_resource_of(kind, number, record) for number, record in list(self._records[kind].items()))
+
+    def listed(self, kind: str, *keys: str) -> list[Resource]:
+        """The resources under these keys, by start and id."""
+        records = self._records[kind]
+        found = [_resource_of(kind, n, records[n]) for key in keys for n in self._index.ids(key)]
+        return sorted(found, key=lambda resource: resource.order)
+
+    def newest_first(self, kind: str, key: str) -> Iterator[Resource]:
+        """The resources under that key from the newest back."""
+        return (_resource_of(kind, n, self._records[kind][n]) for n in self._index.newest_first(key))
+
+    def _note_due(self, service: Resource, kind: int) -> None:
+        # One number for time, id and kind: nothing that the collector would have to look at.
+        when = _due_time(service, kind)
+        if when is not None:
+            heappush(self._due, (((when << _ID_BITS) + service.id) << 1) + kind)
+
+    def _touch(self, service_id: int) -> None:
+        # Only a service that may be ended for its idleness need know when it was last touched.
+        if service_id in self._idle:
+            service = self.get("service", service_id)
+            if service is not None:
+                self.update(service)
+
+
+def _due_time(service: Resource, kind: int) -> int | None:
+    if kind == _EXPIRE:
+        return None if service.expires is None else max(service.expires, 0)
+    return service.touched + service.idle if service.idle is not None and service.active else None
+
+
+def _bytes_of(resource: Resource) -> bytes:
+    times = (resource.expires, resource.idle, resource.touched)
+    return dumps([resource.members, resource.extensions, resource.service_id, resource.state_id, *times])
+
+
+def _resource_of(kind: str, number: int, record: bytes) -> Resource:
+    return Resource(kind, number, *reread(record))

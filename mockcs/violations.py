@@ -1,0 +1,195 @@
+"""The violations of a document, in full: jsonschema writes them, but only where jsonschema-rs does not say yes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from mockcs.json_text import dumps
+from mockcs.messages import Document, Violation
+from mockcs.schemas import Validators
+
+if TYPE_CHECKING:
+    import jsonschema
+
+MOST = 200
+"""How many violations of one document are told; a document with more of them is refused all the same."""
+_SHOWN_BYTES = 256
+_WORDS = {
+    "integer": "a whole number",
+    "long": "a whole number",
+    "long or string": "a whole number or a string",
+    "boolean": "true or false",
+    "date/time": "a UTC time such as 2009-05-12T12:05:12.145Z",
+}
+_KINDS = {"object": "an object", "array": "an array", "string": "a string", "number": "a number"}
+_NAMES = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
+
+
+def violations_of(
+    validators: Validators, api: str, table: str, overlays: frozenset[str], document: Any
+) -> list[Violation]:
+    """What the rows of a table forbid in a document, in the order of the document; empty when it is right."""
+    if validators.validator(api, table, overlays).is_valid(document):
+        return []
+    return broken_rows(validators.schema(api, table, overlays), document)
+
+
+def broken_rows(schema: Document, document: Any) -> list[Violation]:
+    """What the rows that a JSON Schema carries forbid in a document."""
+    found: dict[str, Violation] = {}
+    for error in _checker(dumps(schema)).iter_errors(document):
+        for violation in _violations(error, schema):
+            found.setdefault(violation.pointer, violation)
+        if len(found) >= MOST:
+            break
+    return list(found.values())
+
+
+@lru_cache(maxsize=256)
+def _checker(schema: bytes) -> jsonschema.Draft202012Validator:
+    import jsonschema  # noqa: PLC0415 - slow to import, and a suite that makes no mistake never needs it
+    import referencing  # noqa: PLC0415 - comes with jsonschema
+
+    from mockcs.json_text import reread  # noqa: PLC0415
+
+    # With a registry of its own, jsonschema fetches nothing.
+    return jsonschema.Draft202012Validator(reread(schema), registry=referencing.Registry())
+
+
+def _violations(error: Any, schema: Document) -> Iterator[Violation]:
+    pointer = pointer_of(error.absolute_path)
+    if error.validator == "required":
+        for name in error.validator_value:
+            if name not in error.instance:
+                yield _missing(error, name, pointer)
+        return
+    row = _row(error, schema)
+    if error.validator == "anyOf":
+        names = [name for choice in error.validator_value for name in choice.get("required", ())]
+        row = error.validator_value[0].get("x-documented", row)
+        message = f"neither {' nor '.join(names)} is given"
+        yield Violation(pointer, shown(error.instance), message, f"add {' or '.join(names)}", row)
+    elif error.validator == "additionalProperties":
+        for name in error.instance.keys() - error.schema.get("properties", {}).keys():
+            message = f"{name} is not one of the members that the schema lists"
+            yield Violation(
+                pointer_of((*error.absolute_path, name)),
+                shown(error.instance[name]),
+                message,
+                f"leave {name} out",
+                row,
+            )
+    else:
+        yield Violation(
+            pointer,
+            shown(error.instance),
+            _message(error, row, pointer),
+            fix_of(error.instance, row, error),
+            row,
+        )
+
+
+def _missing(error: Any, name: str, pointer: str) -> Violation:
+    row = error.schema["properties"].get(name, {}).get("x-documented", {"field": name})
+    kind = _WORDS.get(row.get("type", ""), row.get("type", "")) or "a value"
+    return Violation(f"{pointer}/{_escaped(name)}", None, f"{name} is mandatory", f"add {name}: {kind}", row)
+
+
+def _row(error: Any, schema: Any) -> Mapping[str, Any]:
+    # The row nearest to the place that failed; a list's items have none of their own.
+    row: Mapping[str, Any] = {}
+    for step in error.absolute_schema_path:
+        if isinstance(schema, dict) and "x-documented" in schema:
+            row = schema["x-documented"]
+        schema = schema[step]
+    return row
+
+
+def _message(error: Any, row: Mapping[str, Any], pointer: str) -> str:
+    name = row.get("field") or pointer or "the body"
+    value, limit = error.instance, error.validator_value
+    if error.validator == "maxLength" and row.get("type") != "date/time":
+        return f"{name} has {len(value)} characters, more than {limit}"
+    if error.validator in ("minimum", "maximum"):
+        return f"{name} must be within {row.get('limit') or '64-bit'} integers, not {_text(value)}"
+    if exact := _wanted_value(error, row):
+        return f"{name} must be {exact}, not {_text(value)}"
+    wanted = _WORDS.get(row.get("type", ""))
+    if error.validator == "type" and wanted is None:
+        kinds = [limit] if isinstance(limit, str) else limit
+        wanted = " or ".join(_KINDS.get(kind, f"of type {kind}") for kind in kinds)
+    return f"{name} must be {wanted or f'as the schema says: {error.message}'}, not {kind_of(value)}"
+
+
+def _wanted_value(error: Any, row: Mapping[str, Any]) -> str:
+    """What a value must be, in words, where the kind of JSON value alone does not tell."""
+    if row.get("type") == "date/time":
+        return f"{_WORDS['date/time']}, a date that exists"
+    if choices := _choices(error, row):
+        return f"one of {choices}"
+    if error.validator == "pattern" and row.get("limit", "").endswith("name"):
+        return "a letter, then letters, digits or underscores"
+    return ""
+
+
+def _choices(error: Any, row: Mapping[str, Any]) -> str:
+    # `one of a|b` and `any case of a|b` are the limits that list values.
+    kind, of, values = row.get("limit", "").partition(" of ")
+    if of and kind in ("one", "any case"):
+        return str(values).replace("|", ", ")
+    return ", ".join(map(str, error.validator_value)) if error.validator == "enum" else ""
+
+
+def fix_of(value: Any, row: Mapping[str, Any], error: Any) -> str:
+    """The smallest change that would make the value pass."""
+    name, kind = row.get("field", "it"), row.get("type", "")
+    if not row and error.validator == "type":
+        return "send a JSON object"
+    if error.validator == "maxLength" and kind != "date/time":
+        return f"shorten {name} to {error.validator_value} characters"
+    if choices := _choices(error, row):
+        return f"send one of {choices}"
+    if quoted := _requoted(value, kind):
+        return quoted
+    words = _WORDS.get(kind, f"a value of the type {kind}" if kind else "another value")
+    return f"send {words}, or leave {name} out" if row.get("mandatory") == "no" else f"send {words}"
+
+
+def _requoted(value: Any, kind: str) -> str:
+    """The fix where only quotes are too many or missing."""
+    text = value if isinstance(value, str) else ""
+    if kind in ("integer", "long") and re.fullmatch(r"-?[0-9]{1,18}", text):
+        return f"send {int(text)} without quotes"
+    if kind == "boolean" and text.lower() in ("true", "false"):
+        return f"send {text.lower()} without quotes"
+    if kind == "string" and isinstance(value, int | float) and not isinstance(value, bool):
+        return f'send "{value}" in quotes'
+    return ""
+
+
+def kind_of(value: Any) -> str:
+    """What a JSON value is, for people."""
+    return _NAMES.get(type(value)) or f"the number {value}"
+
+
+def pointer_of(path: Iterable[str | int]) -> str:
+    """The JSON pointer (RFC 6901) of a path."""
+    return "".join(f"/{_escaped(str(step))}" for step in path)
+
+
+def _escaped(step: str) -> str:
+    return step.replace("~", "~0").replace("/", "~1")
+
+
+def _text(value: Any) -> str:
+    text = dumps(shown(value)).decode()
+    return text if len(text) <= _SHOWN_BYTES else text[:_SHOWN_BYTES] + "…"
+
+
+def shown(value: Any) -> Any:
+    """The value as a violation repeats it: whole when it is short, else the beginning of its JSON."""
+    text = dumps(value)
+    return value if len(text) <= _SHOWN_BYTES else text[:_SHOWN_BYTES].decode(errors="ignore") + "…"

@@ -1,0 +1,176 @@
+"""The commands beside `serve`: healthcheck, operations, readings and schemas."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import shutil
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from mockcs import __version__, cli
+from tests.conftest import ROOT, Mock, command
+
+
+def run(*arguments: str, **variables: str) -> Result:
+    return CliRunner().invoke(cli.main, arguments, env=variables)
+
+
+@pytest.mark.slow
+def test_python_m_mockcs_says_its_version() -> None:
+    found = subprocess.run(command("--version"), capture_output=True, text=True, timeout=30, check=False)
+    assert (found.returncode, found.stdout, found.stderr) == (0, f"mockcs, version {__version__}\n", "")
+
+
+@pytest.mark.slow
+def test_an_unknown_command_is_exit_code_2() -> None:
+    found = subprocess.run(command("sreve"), capture_output=True, text=True, timeout=30, check=False)
+    assert (found.returncode, found.stdout) == (2, "")
+    assert "No such command 'sreve'" in found.stderr
+    assert "Traceback" not in found.stderr
+
+
+@pytest.mark.slow
+def test_healthcheck_finds_a_mock_and_no_proxy_stands_between(served: Mock) -> None:
+    proxies = dict.fromkeys(("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"), "http://127.0.0.1:9")
+    found = subprocess.run(
+        command("healthcheck", "--port", str(served.address[1])),
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+        env={**os.environ, **proxies},
+    )
+    assert (found.returncode, found.stderr) == (0, "")
+    assert "ready" in found.stdout
+
+
+def test_healthcheck_takes_address_and_port_from_the_variables_of_serve(mock: Mock) -> None:
+    host, port = mock.address
+    assert run("healthcheck", MOCKCS_HOST=host, MOCKCS_PORT=str(port)).exit_code == 0
+    assert run("healthcheck", MOCKCS_HOST="0.0.0.0", MOCKCS_PORT=str(port)).exit_code == 0
+
+
+def unhealthy(port: int) -> None:
+    found = run("healthcheck", "--port", str(port))
+    assert (found.exit_code, found.stdout) == (1, "")
+    assert found.stderr.startswith("mockcs: ")
+    assert len(found.stderr.splitlines()) == 1
+    assert isinstance(found.exception, SystemExit)
+    del found
+    gc.collect()  # so that a connection left open is found here and not in another test
+
+
+def test_healthcheck_where_nobody_listens_is_exit_code_1() -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        unhealthy(bound.getsockname()[1])
+
+
+@pytest.fixture
+def somebody(request: pytest.FixtureRequest) -> Iterator[int]:
+    """The port of a server that is no mock and answers these bytes, once."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(10)
+
+        def answer() -> None:
+            with closing(listener.accept()[0]) as connection:
+                connection.recv(2**16)
+                connection.sendall(request.param)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        yield listener.getsockname()[1]
+        thread.join()
+
+
+ANSWERS = [
+    b"",
+    b"SSH-2.0-OpenSSH_9.0\r\n",
+    b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+    b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{}",
+    b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]",
+    b'HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n{"status":"up"}',
+]
+
+
+@pytest.mark.parametrize("somebody", ANSWERS, indirect=True, ids=range(len(ANSWERS)))
+def test_healthcheck_of_something_else_is_exit_code_1_and_one_sentence(somebody: int) -> None:
+    unhealthy(somebody)
+
+
+@pytest.mark.parametrize("noun", ["operations", "readings"])
+def test_what_is_listed_fits_80_columns_and_is_the_table_as_json(mock: Mock, noun: str) -> None:
+    rows = mock.get(f"/__admin/{noun}").json[noun]
+    listed = run(noun)
+    assert listed.exit_code == 0
+    assert [line for line in listed.stdout.splitlines() if len(line) > 80] == []
+    assert [row for row in rows if (row.get("name") or row["id"]) not in listed.stdout] == []
+    document = run(noun, "--json")
+    assert document.exit_code == 0
+    assert json.loads(document.stdout) == rows
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A copy of the shipped tables and schemas."""
+    return Path(shutil.copytree(ROOT / "schemas", tmp_path / "schemas"))
+
+
+def test_the_shipped_schemas_are_equal_to_their_tables() -> None:
+    assert run("schemas", "check").exit_code == 0
+
+
+def test_schemas_check_names_what_differs_and_build_writes_it_anew(folder: Path) -> None:
+    changed, missing, stray = (folder / "8.5" / f"{name}.schema.json" for name in ("state", "task", "stray"))
+    wanted = {path: path.read_bytes() for path in folder.rglob("*.json")}
+    changed.write_text(changed.read_text(encoding="utf-8").replace('"integer"', '"string"', 1), encoding="utf-8")
+    missing.unlink()
+    stray.write_text("{}")
+    found = run("schemas", "check", str(folder))
+    assert (found.exit_code, found.stdout) == (1, "")
+    assert [line.split(" ")[0] for line in found.stderr.splitlines()] == sorted(map(str, (changed, missing, stray)))
+    assert run("schemas", "build", str(folder)).exit_code == 0
+    assert {path: path.read_bytes() for path in folder.rglob("*.json")} == wanted
+    assert run("schemas", "check", str(folder)).exit_code == 0
+
+
+def test_a_row_that_was_added_is_in_the_schema_that_is_built(folder: Path) -> None:
+    table = folder / "tables" / "fields" / "state_start_event.csv"
+    row = "mood,string,no,8.5,,max 9,,How the caller feels.,unknown,no page,\n"
+    table.write_text(table.read_text(encoding="utf-8") + row, encoding="utf-8")
+    assert run("schemas", "check", str(folder)).exit_code == 1
+    assert run("schemas", "build", str(folder)).exit_code == 0
+    schema = json.loads((folder / "8.5" / "state_start_event.schema.json").read_text(encoding="utf-8"))
+    mood = schema["properties"]["mood"]
+    assert (mood["type"], mood["maxLength"], mood["x-documented"]["page"]) == ("string", 9, "no page")
+
+
+@pytest.mark.parametrize(
+    ("table", "row", "named"),
+    [
+        ("state_start_event", "mood,feeling,no,8.5,,,,,unknown,,", "feeling"),
+        ("state_start_event", "mood,string,maybe,8.5,,,,,unknown,,", "state_start_event.csv, line"),
+        ("state_start_event", "mood,string,no,9.0,,,,,unknown,,", "state_start_event.csv, line"),
+        ("state_start_event", "mood,string,no,8.5,,,,,rumour,,", "state_start_event.csv, line"),
+        ("state_start_event", "mood,string", "state_start_event.csv, line"),
+        ("state_start_event", "mood,string,no,8.5,,at most 9,,,unknown,,", "at most 9"),
+    ],
+)
+def test_a_bad_row_is_one_sentence_and_exit_code_2(folder: Path, table: str, row: str, named: str) -> None:
+    path = folder / "tables" / "fields" / f"{table}.csv"
+    path.write_text(path.read_text(encoding="utf-8") + row + "\n", encoding="utf-8")
+    for action in ("check", "build"):
+        found = run("schemas", action, str(folder))
+        assert (found.exit_code, found.stdout) == (2, "")
+        assert named in found.stderr
+        assert len(found.stderr.splitlines()) == 1

@@ -1,0 +1,93 @@
+"""Where the journal ends: by count, by bytes, and against a plain list."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mockcs.calls import Masks
+from mockcs.journal import Journal, call_of
+from mockcs.messages import Request, Response
+from tests.conftest import serving
+
+
+@pytest.mark.slow
+def test_beyond_max_calls_the_oldest_are_evicted_and_counted() -> None:
+    with serving("--max-calls", "5") as mock:
+        for number in range(8):
+            mock.get(f"/services/{number}")
+        answer = mock.get("/__admin/calls").json
+        assert [call["id"] for call in answer["calls"]] == [4, 5, 6, 7, 8]
+        assert (answer["total"], answer["evicted"]) == (8, 3)
+        assert mock.get("/__admin/calls/3").status == 404
+
+
+@pytest.mark.slow
+def test_beyond_max_journal_bytes_the_oldest_are_evicted_and_a_single_large_call_is_cut() -> None:
+    limit, body = 2**14, json.dumps({"service_type": 1, "contact_key": "42", "x": "y" * 4000}).encode()
+    with serving("--max-journal-bytes", "16KiB") as mock:
+        for _ in range(10):
+            assert mock.post("/services/start", body).status == 201
+        answer = mock.get("/__admin/calls").json
+        kept = [call["id"] for call in answer["calls"]]
+        assert kept == list(range(11 - len(kept), 11))
+        assert 2 <= len(kept) <= limit // len(body)
+        assert (answer["total"], answer["evicted"]) == (10, 10 - len(kept))
+        large = body + b" " * limit
+        assert mock.post("/services/start", large).status == 201
+        call = mock.last_call()
+        digest = hashlib.sha256(large).hexdigest()
+        assert call["request"]["body"] == {"cut": True, "size": len(large), "sha256": digest}
+        assert (call["request"]["body_size"], call["response"]["status"]) == (len(large), 201)
+
+
+@pytest.mark.slow
+def test_an_answer_too_large_for_the_journal_says_that_it_was_cut() -> None:
+    with serving("--max-journal-bytes", "16KiB") as mock:
+        for _ in range(40):
+            mock.post("/__admin/services", {"service_type": 1, "customer_id": "C1", "contact_key": "k" * 500})
+        reply = mock.get("/customers/C1/services")
+        assert len(reply.body) > 2**14
+        call = mock.last_call()
+        digest = hashlib.sha256(reply.body).hexdigest()
+        assert call["response"]["body"] == {"cut": True, "size": len(reply.body), "sha256": digest}
+        assert (call["request"]["body"], call["request"]["body_size"]) == (None, 0)
+
+
+OPS = st.lists(st.tuples(st.sampled_from(["arrive", "complete", "forget"]), st.integers(0, 200)), max_size=40)
+
+
+@settings(deadline=None)
+@given(ops=OPS, max_calls=st.integers(0, 4), max_bytes=st.sampled_from([0, 300, 700, 2**30]))
+def test_a_journal_keeps_what_a_plain_list_would(ops: list[tuple[str, int]], max_calls: int, max_bytes: int) -> None:
+    journal = Journal("s", max_calls, max_bytes, Masks())
+    flying: list[Any] = []
+    done: list[int] = []  # completed since the last forgetting
+    for total, (op, number) in enumerate(ops):
+        if op == "arrive":
+            body = bytes([97]) * number
+            flying.append(journal.arrive(0, Request("POST", "/x", "", {}, body, number), None, None, "8.1", {}))
+        elif op == "complete" and flying:
+            done.append(flying[number % len(flying)].id)
+            journal.complete(replace(flying.pop(number % len(flying)), state="answered", response=Response(200)))
+        elif op == "forget":
+            kept = len(journal.view().records)
+            assert journal.forget() == kept
+            done = []
+        view = journal.view()
+        assert view.total == sum(each == "arrive" for each, _ in ops[: total + 1])
+        assert {call.id for call in view.in_flight} == {call.id for call in flying}
+        assert len(view.records) + view.evicted == len(done)
+        assert len(view.records) <= max_calls
+        assert sum(map(len, view.records.values())) <= max_bytes
+        if max_bytes == 2**30:
+            assert sorted(view.records) == sorted(done)[max(0, len(done) - max_calls) :]
+        for call in map(call_of, view.records.values()):
+            assert call.request.digest is None or call.request.body == b""
+            assert journal.call(call.id) == call
