@@ -9,9 +9,10 @@ from collections.abc import Mapping
 
 from mockcs.documented import Operation
 from mockcs.errors import Refusal
-from mockcs.messages import Params, Request
+from mockcs.messages import Request
 from mockcs.settings import Settings, User
 from mockcs.space import Space
+from mockcs.terms import Params, Terms
 
 _ADMINISTRATOR, _SUPERVISOR = "administrator", "supervisor"
 _READERS = frozenset((_ADMINISTRATOR, _SUPERVISOR))
@@ -20,8 +21,11 @@ _TENANT = "contactcenterid"
 _VERBS = {"start": "Create", "query": "Read"}
 
 
-def check(settings: Settings, operation: Operation, request: Request) -> User | None:
+def check(terms: Terms, request: Request) -> User | None:
     """The user who calls, None where none is configured; the documented refusal when the call is not allowed."""
+    if not terms.guarded:
+        return None
+    settings, operation = terms.settings, terms.operation
     user = _authenticated(settings, request.headers)
     if operation.server == "GMS":
         _check_tenant(settings, request.headers)
@@ -30,12 +34,13 @@ def check(settings: Settings, operation: Operation, request: Request) -> User | 
     return user
 
 
-def check_extensions(settings: Settings, user: User | None, operation: Operation, params: Params) -> None:
+def check_extensions(user: User, params: Params) -> None:
     """Refuse an 8.1 call whose extensions the user may not create, update or read (Role-Based Access Control, 8.1.x).
 
     Nothing is done in part: a service is not started without its extensions. The page says so of Start Service.
     """
-    if user is None or operation.api != "8.1" or not _has_privileges(settings):
+    operation = params.terms.operation
+    if operation.api != "8.1" or not _has_privileges(params.terms.settings):
         return
     sent = any(isinstance(value, dict | list) for value in params.event().extensions.values())
     if not sent and not params.query.get("extensions"):
@@ -49,9 +54,9 @@ def check_extensions(settings: Settings, user: User | None, operation: Operation
 
 def check_mode(space: Space, operation: Operation) -> None:
     """Refuse what the mode of an 8.1 server does not offer, and everything while it switches (Server Mode, 8.1.x)."""
-    store = space.store
     if operation.server != "UCS":
         return
+    store = space.store
     if store.switched > space.clock.now():
         raise Refusal("switching", mode=store.mode)
     if operation.path.startswith(_ANY_MODE):

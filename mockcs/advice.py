@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 _NOT_MOCKED = ("/profiles", "/metadata/profiles", "/metadata/identification-keys", "/interactions")
@@ -16,6 +16,27 @@ def misspelt(names: Iterable[str], documented: frozenset[str], place: str) -> li
         if near:
             found.append(f"{place}{name} is taken as attached data; did you mean {near}?")
     return found
+
+
+@lru_cache(maxsize=4096)
+def of_members(
+    names: tuple[str, ...], documented: frozenset[str], others: frozenset[str], place: str
+) -> tuple[str, ...]:
+    """Advice on the names that a table does not document, and on those among them that another event has.
+
+    Applications send the same few sets of names again and again: each set is looked at once.
+    """
+    return tuple(_of_members(names, documented, others, place))
+
+
+def _of_members(
+    names: tuple[str, ...], documented: frozenset[str], others: frozenset[str], place: str
+) -> Iterator[str]:
+    at = f"{place}/" if place else ""
+    yield from misspelt([name for name in names if name not in documented], documented, at)
+    for name in names:
+        if name in others:
+            yield f"{place}{name} is a member of another event; here it is taken as attached data"
 
 
 @lru_cache(maxsize=4096)

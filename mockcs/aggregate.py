@@ -10,9 +10,10 @@ from mockcs.clock import milliseconds_of
 from mockcs.errors import Refusal
 from mockcs.ids import written
 from mockcs.index import parts
-from mockcs.messages import Answer, Change, Event, Params, Violation
+from mockcs.messages import Answer, Change, Event, Violation
 from mockcs.resources import View, completed_members, started_members, updated_members, wanted_of
 from mockcs.store import Resource, Store
+from mockcs.terms import Params, Terms
 
 _IDS = ("service_id", "state_id", "task_id")
 
@@ -79,48 +80,36 @@ def start_in_path(store: Store, params: Params, kind: str) -> Answer:
     part = start_part(store, kind, service, event)
     service_id = written(service.id, params.readings["service-id"])
     ids = {f"{kind}_id": part.id}
-    changes = (Change(kind, part.id, "created"),)
+    changes = ((kind, part.id, "created"),)
     return Answer(ids, {"service_id": service_id, **ids}, changes=changes, advice=tuple(advice))
 
 
 def new_service(store: Store, params: Params, event: Event) -> Resource:
     """Store a new service."""
-    members = started_members(event, store.now)
-    lifetime = params.business.lifetime(members.get("service_type")) or params.settings.expiration_ms
-    times = deadlines(params, event, store.now, members["started"]["timestamp"], lifetime)
-    if times["idle"] is None and params.settings.auto_complete_after is not None:
-        times["idle"] = params.settings.auto_complete_after * 1000
+    now, terms = store.now, params.terms
+    members = started_members(event, now)
+    lifetime = terms.business.lifetime(members.get("service_type")) or terms.lifetime
+    expires = expiry(terms, event, now, members["started"]["timestamp"], lifetime)
+    idle = event.orders.get("auto_complete_after", terms.settings.auto_complete_after)
     number = store.next_id("service")
-    service = Resource(
-        kind="service",
-        id=number,
-        members=members,
-        extensions=event.extensions,
-        service_id=number,
-        expires=times["expires"],
-        idle=times["idle"],
-        touched=store.now,
-    )
+    idle_ms = None if idle is None else max(int(idle), 0) * 1000
+    service = Resource("service", number, members, event.extensions, number, None, expires, idle_ms, now)
     store.add(service)
     return service
 
 
-def deadlines(
-    params: Params, event: Event, now: int, timestamp: str, expires_after: int | None = None
-) -> dict[str, int | None]:
-    """When a service expires and after what idle time it is ended, as an event orders (Update Expiration Time, 8.5.1).
+def expiry(terms: Terms, event: Event, now: int, timestamp: str, expires_after: int | None = None) -> int | None:
+    """When a service expires, as an event orders; `ttl` goes before `expiration_time` (Update Expiration Time, 8.5.1).
 
-    `ttl` goes before `expiration_time`; without either the service expires after `expires_after` milliseconds.
+    Without either it expires after `expires_after` milliseconds, None for never.
     """
     orders = event.orders
-    base = milliseconds_of(timestamp) if params.readings.get("expiration-base") == "event" else now
-    expires = None if expires_after is None else base + expires_after
-    if "ttl" in orders:
-        expires = base + int(orders["ttl"]) * 1000
-    elif "expiration_time" in orders:
-        expires = milliseconds_of(orders["expiration_time"])
-    idle = orders.get("auto_complete_after")
-    return {"expires": expires, "idle": None if idle is None else max(int(idle), 0) * 1000}
+    after = int(orders["ttl"]) * 1000 if "ttl" in orders else expires_after
+    if "expiration_time" in orders and "ttl" not in orders:
+        return milliseconds_of(orders["expiration_time"])
+    if after is None:
+        return None
+    return (milliseconds_of(timestamp) if terms.from_event else now) + after
 
 
 def end_service(store: Store, service: Resource, event: Event, *, cascade: bool, **times: int | None) -> list[Change]:
@@ -154,7 +143,7 @@ def complete_in_path(store: Store, params: Params, kind: str) -> Answer:
     if kind == "task":
         ids["state_id"] = part.state_id
     advice = [*doubtful_time(service, event), *other_ids(event, **ids), *end_part(store, params, part, event)]
-    return Answer(changes=(Change(kind, part.id, "completed"),), advice=tuple(advice))
+    return Answer(changes=((kind, part.id, "completed"),), advice=tuple(advice))
 
 
 def end_part(store: Store, params: Params, part: Resource, event: Event) -> list[str]:
@@ -172,12 +161,12 @@ def query_parts(store: Store, params: Params, kind: str) -> Answer:
     """The states or tasks of the service of the path, by type, and tasks by state (Query States, Query Tasks)."""
     service, query = service_of(store, params), params.query
     types = query.get(f"{kind}_types")
-    names = None if types is None else {params.business.same(kind, f"{kind}_type", each) for each in types}
+    names = None if types is None else {params.terms.business.same(kind, f"{kind}_type", each) for each in types}
     view = View(store, wanted_of(params), kind)
     found = [
         view.document(part)
-        for part in store.listed(kind, *(parts(kind, service.id, active=each) for each in params.selection))
-        if (names is None or params.business.same(kind, f"{kind}_type", part.type) in names)
+        for part in store.listed(kind, *(parts(kind, service.id, active=each) for each in params.terms.selection))
+        if (names is None or params.terms.business.same(kind, f"{kind}_type", part.type) in names)
         and ("state_id" not in query or part.state_id == query["state_id"])
     ]
     return Answer(found, advice=tuple(dict.fromkeys(view.advice)))
@@ -187,7 +176,7 @@ def removed(store: Store, params: Params, service: Resource) -> list[Change]:
     """Remove a service with its states and tasks; returns what was deleted."""
     gone = [service, *store.parts(service.id)]
     store.remove(service)
-    return [Change(each.kind, changed(each, params), "deleted") for each in gone]
+    return [(each.kind, changed(each, params), "deleted") for each in gone]
 
 
 def start_part(store: Store, kind: str, service: Resource, event: Event, state_id: int | None = None) -> Resource:
@@ -224,7 +213,7 @@ def end_parts(store: Store, service: Resource) -> Iterator[Change]:
     end = {"completed": {"timestamp": service.members["completed"]["timestamp"]}}
     for part in store.parts(service.id, active=(True,)):
         store.update(part, members={**part.members, **end})
-        yield Change(part.kind, part.id, "completed")
+        yield (part.kind, part.id, "completed")
 
 
 def _doubts(store: Store, params: Params, service: Resource, event: Event) -> Iterator[str]:

@@ -7,18 +7,19 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 from mockcs.clock import text_of
 from mockcs.json_text import NotJson, loads
-from mockcs.messages import Document, Request, Response
+from mockcs.messages import Change, Document, Request, Response, record
 
 SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "set-cookie"})
+_TITLES = frozenset(name.title() for name in SECRET_HEADERS)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Call:
     """One call as the journal keeps it.
 
@@ -39,7 +40,7 @@ class Call:
     response: Response | None = None
     violations: tuple[Document, ...] = ()
     advice: tuple[str, ...] = ()
-    changes: tuple[Document, ...] = ()
+    changes: tuple[Change, ...] = ()
     fault: Any = None
 
     def document(self) -> Document:
@@ -66,7 +67,7 @@ class Call:
             "response": None if self.response is None else _response_document(self.response),
             "violations": list(self.violations),
             "advice": list(self.advice),
-            "changes": list(self.changes),
+            "changes": [{"kind": kind, "id": number, "change": change} for kind, number, change in self.changes],
             "fault": self.fault,
         }
 
@@ -125,17 +126,19 @@ class Masks:
         self._key = secrets.token_bytes(32)
 
     def request(self, request: Request) -> Request:
-        """The request with its secret headers masked."""
+        """The request, whose headers are named in title case, with the secret ones masked."""
         headers = request.headers
-        if not any(_is_secret(name) for name in headers):
+        if _TITLES.isdisjoint(headers):
             return request
         return replace(request, headers={name: self.value(name, value) for name, value in headers.items()})
 
     def response(self, response: Response) -> Response:
         """The response with its secret headers masked."""
-        if not any(_is_secret(name) for name, _ in response.headers):
-            return response
-        return replace(response, headers=tuple((name, self.value(name, value)) for name, value in response.headers))
+        for name, _ in response.headers:
+            if _is_secret(name):
+                masked = tuple((name, self.value(name, value)) for name, value in response.headers)
+                return replace(response, headers=masked)
+        return response
 
     def value(self, name: str, value: str) -> str:
         """The header's value as it is recorded."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -38,8 +39,13 @@ class Clock:
 
 def text_of(milliseconds: int) -> str:
     """The instant as the API writes it: `2009-05-12T12:05:12.145Z` (Start Service, 8.5.1)."""
-    instant = _EPOCH + timedelta(milliseconds=milliseconds)
-    return instant.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+    second, rest = divmod(milliseconds, 1000)
+    return f"{_second_of(second)}.{rest:03d}Z"
+
+
+@lru_cache(maxsize=16)
+def _second_of(second: int) -> str:
+    return (_EPOCH + timedelta(seconds=second)).isoformat().removesuffix("+00:00")
 
 
 def milliseconds_of(text: str) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from mockcs.access import check, check_extensions, check_mode
 from mockcs.advice import unknown_url
@@ -13,23 +13,15 @@ from mockcs.dialects import JSON, api_of, refused
 from mockcs.documented import Manual
 from mockcs.errors import Refusal
 from mockcs.faults import Fault
+from mockcs.journal import call_of
 from mockcs.json_text import dumps
-from mockcs.messages import Answer, Change, Notes, Request, Response, Violation
+from mockcs.messages import Answer, Notes, Request, Response, Violation
 from mockcs.routes import Route, Routes, Target
 from mockcs.space import Space
+from mockcs.terms import Terms
 from mockcs.validation import params_of
 
 _log = logging.getLogger("mockcs")
-
-
-@dataclass(slots=True)
-class _Outcome:
-    response: Response | None = None
-    violations: tuple[Violation, ...] = ()
-    changes: tuple[Change, ...] = ()
-    notes: Notes = field(default_factory=Notes)
-    error: str = ""
-    handled: bool = False
 
 
 def answer(routes: Routes, space: Space, request: Request) -> tuple[int, Response]:
@@ -42,64 +34,51 @@ def answer(routes: Routes, space: Space, request: Request) -> tuple[int, Respons
     with space.lock:
         call = space.journal.arrive(space.clock.now(), request, name, number, api, route.path_params)
         fault = space.faults.met_by(call)
-    outcome = _Outcome()
+    notes = Notes()
     try:
         if request.whole:
             if fault is None:
-                outcome.response = _response(space, route, request, api, outcome)
+                notes.response = _response(space, route, request, api, notes)
             else:
-                outcome.response = _struck(space, route, request, api, outcome, fault)
+                notes.response = _struck(space, route, request, api, notes, fault)
     finally:
-        _complete(space, call, outcome, started, fault)
-    return call.id, outcome.response or Response(400)
+        _complete(space, call, notes, started, fault)
+    return call.id, notes.response or Response(400)
 
 
-def _complete(space: Space, call: Call, outcome: _Outcome, started: float, fault: Fault | None) -> None:
-    response = outcome.response
+def _complete(space: Space, call: Call, notes: Notes, started: float, fault: Fault | None) -> None:
+    response, journal = notes.response, space.journal
     if response is not None and response.connection in ("reset", "close"):
         response = None  # the client gets no byte of it
-    done = Call(
-        id=call.id,
-        space=call.space,
-        state="answered" if response else "aborted",
-        received_at=call.received_at,
-        duration=round((time.perf_counter() - started) * 1e6),
-        operation=call.operation,
-        operation_id=call.operation_id,
-        api=call.api,
-        path_params=call.path_params,
-        request=call.request,
-        response=None if response is None else space.masks.response(response),
-        violations=tuple([violation.document() for violation in outcome.violations]),
-        advice=tuple(outcome.notes.advice),
-        changes=tuple([{"kind": each.kind, "id": each.id, "change": each.change} for each in outcome.changes]),
-        fault=fault.id if fault else None,
-    )
-    record = space.journal.record_of(done)
+    reasons = [violation.document() for violation in notes.violations] if notes.violations else ()
+    duration = round((time.perf_counter() - started) * 1e6)
+    number = None if fault is None else fault.id
+    record = journal.record_of(call, response, duration, reasons, tuple(notes.advice), notes.changes, number)
     with space.lock:
-        space.journal.complete(done, record)
-        if outcome.handled:
-            space.coverage.note(done, outcome.notes.seen, outcome.error)
-        space.tell()
+        journal.complete(call, record)
+        if notes.handled:
+            space.coverage.note(call.api, call.operation, reasons, notes.seen, notes.error)
+        if space.listening:
+            space.tell()
     if space.closed:
         space.note_dropped()
     if _log.isEnabledFor(logging.INFO):
-        _log.info("%s", line_of(done))
+        _log.info("%s", line_of(call_of(record)))
 
 
-def _response(space: Space, route: Route, request: Request, api: str, outcome: _Outcome) -> Response:
+def _response(space: Space, route: Route, request: Request, api: str, notes: Notes) -> Response:
     """The answer as the documented API gives it, a refusal included."""
-    outcome.handled = True
+    notes.handled = True
     try:
-        return _answered(space, route, request, outcome)
+        return _answered(space, route, request, notes)
     except Refusal as error:
         refusal = error
     except Exception:  # noqa: BLE001 - logged in full, and answered like the server would
         # A defect of mockcs must not take the record of the call with it.
         _log.exception("%s %s could not be answered", request.method, request.path)
         refusal = Refusal("internal")
-    outcome.violations = tuple(_quoting(each, space.manual) for each in refusal.violations)
-    outcome.error = refusal.key
+    notes.violations = tuple(_quoting(each, space.manual) for each in refusal.violations)
+    notes.error = refusal.key
     return refused(refusal, api, request, space.manual, space.readings(api), route.allow)
 
 
@@ -112,48 +91,46 @@ def _quoting(violation: Violation, manual: Manual) -> Violation:
     return replace(violation, row=row)
 
 
-def _struck(space: Space, route: Route, request: Request, api: str, outcome: _Outcome, fault: Fault) -> Response:
+def _struck(space: Space, route: Route, request: Request, api: str, notes: Notes, fault: Fault) -> Response:
     """The answer of a call that met a fault, before the commit or after it."""
-    response = _response(space, route, request, api, outcome) if fault.after_commit else None
+    response = _response(space, route, request, api, notes) if fault.after_commit else None
     if not space.pause(fault.seconds):
-        outcome.notes.advice.append("too many requests wait already: raise --max-waiting, or delay fewer")
+        notes.advice.append("too many requests wait already: raise --max-waiting, or delay fewer")
         busy = Refusal("too_many_waiting", limit=space.settings.max_waiting)
         return refused(busy, api, request, space.manual, space.readings(api))
     if response is None and fault.lets_pass:
-        response = _response(space, route, request, api, outcome)
+        response = _response(space, route, request, api, notes)
     if response is None or not fault.lets_pass:
         response = fault.replaced(response)
     return replace(response, connection=fault.connection)
 
 
-def _answered(space: Space, route: Route, request: Request, outcome: _Outcome) -> Response:
+def _answered(space: Space, route: Route, request: Request, notes: Notes) -> Response:
     target = route.target
     if target is None:
-        outcome.notes.advice.append(unknown_url(request.method, request.path))
+        notes.advice.append(unknown_url(request.method, request.path))
         raise Refusal("method_not_allowed" if route.allow else "unknown_url")
     if request.digest is not None:
         raise Refusal("body_too_large", limit=space.settings.max_body)
-    user = check(space.settings, target.operation, request)
+    terms = space.terms(target.operation)
+    user = check(terms, request)
     check_mode(space, target.operation)
-    params = params_of(space, target.operation, route.path_params, request, outcome.notes)
-    check_extensions(space.settings, user, target.operation, params)
+    params = params_of(space, terms, route.path_params, request, notes)
+    if user is not None:
+        check_extensions(user, params)
     with space.lock:
         space.settle()
         answer = target.function(space.store, params)
-    outcome.changes = answer.changes
-    outcome.notes.advice += answer.advice
-    status = target.operation.status
-    return _rendered(
-        target, request, answer, int(params.readings.get(status, status)), params.readings["location-form"]
-    )
+    notes.changes = answer.changes
+    notes.advice += answer.advice
+    return _rendered(target, terms, request, answer)
 
 
-def _rendered(target: Target, request: Request, answer: Answer, status: int, location_form: str) -> Response:
+def _rendered(target: Target, terms: Terms, request: Request, answer: Answer) -> Response:
     headers: tuple[tuple[str, str], ...] = ()
     if answer.ids:
-        base = request.base_url if location_form == "absolute" else ""
-        location = target.locations[answer.location].format_map(answer.ids)
-        headers = (("Location", base + request.prefix + location),)
+        base = request.base_url + request.prefix if terms.absolute else request.prefix
+        headers = (("Location", base + target.locations[answer.location].format_map(answer.ids)),)
     if answer.body is None:
-        return Response(status, headers)
-    return Response(status, (*headers, JSON), dumps(answer.body))
+        return Response(terms.status, headers)
+    return Response(terms.status, (*headers, JSON), dumps(answer.body))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Iterator
 
-from mockcs.calls import Call
 from mockcs.documented import SERVERS, Manual
 from mockcs.messages import Document
 
@@ -27,29 +26,41 @@ class Coverage:
         self._enumerated: dict[tuple[str, str], dict[str, list[str]]] = {}
         self._nested: dict[tuple[str, str], dict[str, str]] = {}
 
-    def note(self, call: Call, seen: list[tuple[str, Document]], error: str) -> None:
+    def note(
+        self,
+        api: str,
+        operation: str | None,
+        violations: Iterable[Document],
+        seen: list[tuple[str, Document]],
+        error: str,
+    ) -> None:
         """Count what a call has met: `seen` are its members by table, `error` is the key of its refusal."""
         if error:
-            self._errors.add((SERVERS[call.api], error))
-        if call.operation is None:
+            self._errors.add((SERVERS[api], error))
+        if operation is None:
             return
-        row = (call.api, call.operation)
-        self._operations[row] = self._operations.get(row, False) or not error
+        row = (api, operation)
+        if not self._operations.get(row):
+            self._operations[row] = not error
         if error:
-            for violation in call.violations:
-                self._refused.add((call.api, violation["table"] or "", violation["field"] or ""))
+            for violation in violations:
+                self._refused.add((api, violation["table"] or "", violation["field"] or ""))
             return
         for table, document in seen:
-            self._meet(call.api, table, document)
+            self._meet(api, table, document)
 
     def _meet(self, api: str, table: str, document: Document) -> None:
-        names = self._exercised.setdefault((api, table), set())
+        key = (api, table)
+        names = self._exercised.get(key)
+        if names is None:
+            names = self._exercised[key] = set()
+            self._enumerated[key], self._nested[key] = self._limits(api, table), _nested(self._manual, api, table)
         if not document.keys() <= names:
             names.update(document)
-        for name in self._limits(api, table):
+        for name in self._enumerated[key]:
             if name in document:
                 self._values.add((api, table, name, str(document[name]).lower()))
-        for name, nested in self._inner(api, table).items():
+        for name, nested in self._nested[key].items():
             given = document.get(name)
             for each in given if isinstance(given, list) else [given]:
                 if isinstance(each, dict):
@@ -60,11 +71,6 @@ class Coverage:
         if (api, table) not in self._enumerated:
             self._enumerated[api, table] = _enumerated(self._manual, api, table)
         return self._enumerated[api, table]
-
-    def _inner(self, api: str, table: str) -> dict[str, str]:
-        if (api, table) not in self._nested:
-            self._nested[api, table] = _nested(self._manual, api, table)
-        return self._nested[api, table]
 
     def document(self) -> Document:
         """Every item with its status, and how much of the generations that were called was met, in per cent."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mockcs.errors import MockcsError
 from mockcs.json_text import dumps
-from mockcs.messages import Document
+from mockcs.messages import Document, record
 
 GENERATIONS = ("8.1", "8.5")
 EVIDENCE = ("documented", "older page", "other page", "observed", "unknown")
@@ -34,7 +34,7 @@ RESOURCE_OF = {
 _SENT_ANYWHERE = frozenset(("disposition", "from", "to"))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Field:
     """One row of a field table."""
 
@@ -57,9 +57,9 @@ class Field:
         return self.field.startswith("<")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Operation:
-    """One row of `operations.csv`: one URL of one operation in one generation."""
+    """One row of `operations.csv`: one URL of one operation in one generation; no two rows are equal."""
 
     name: str
     id: str
@@ -94,7 +94,7 @@ class Operation:
         return self.location.split(" | ") if self.location else []
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Error:
     """One row of `errors.csv`: a refusal as one server words it."""
 
@@ -110,7 +110,7 @@ class Error:
     note: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reading:
     """One row of `readings.csv`: a question that the manual leaves open."""
 
@@ -129,7 +129,7 @@ class Reading:
         return {**shown, "value": value, "evidence": self.evidence, "page": self.page, "note": self.note}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Question:
     """One row of `ledger.csv`: a numbered contradiction (C1) or unknown (U1) of the documents, and its answer."""
 
@@ -186,7 +186,8 @@ class Manual:
         return str(value)
 
 
-_Record = Field | Operation | Error | Reading | Question
+_Row = tuple[str, list[str]]
+"""Where a row stands, as file and line, and what is in it."""
 
 
 def shipped(name: str) -> Path:
@@ -201,18 +202,16 @@ def read(folder: str | Path = "") -> Manual:
     if not any((root / name).is_dir() for name in ("tables", *GENERATIONS)):
         raise MockcsError(f"{root} is no folder of schemas", hint="it has tables/, 8.1/ or 8.5/ in it")
     tables = root / "tables" if (root / "tables").is_dir() else shipped("schemas") / "tables"
-    readings = {row["id"]: _reading(place, row) for place, row in _rows(tables / "readings.csv", Reading)}
+    readings = {row.id: row for row in map(_reading, _rows(tables / "readings.csv", Reading))}
     fields = _fields(tables / "fields")
-    errors = [Error(**row) for _, row in _rows(tables / "errors.csv", Error)]
+    errors = [Error(*row) for _, row in _rows(tables / "errors.csv", Error)]
     known = {key: frozenset(row.field for row in rows if not row.is_open) for key, rows in fields.items()}
     return Manual(
         folder=root,
-        operations=tuple(
-            _operation(place, row, readings) for place, row in _rows(tables / "operations.csv", Operation)
-        ),
+        operations=tuple(_operation(row, readings) for row in _rows(tables / "operations.csv", Operation)),
         errors={(error.key, error.server): error for error in errors},
         readings=readings,
-        ledger=tuple(Question(**row) for _, row in _rows(tables / "ledger.csv", Question)),
+        ledger=tuple(Question(*row) for _, row in _rows(tables / "ledger.csv", Question)),
         fields=fields,
         places={key: _places(key, fields) for key in fields},
         known=known,
@@ -239,45 +238,49 @@ def _places(key: tuple[str, str], fields: dict[tuple[str, str], tuple[Field, ...
 
 
 def _fields(folder: Path) -> dict[tuple[str, str], tuple[Field, ...]]:
-    found: dict[tuple[str, str], tuple[Field, ...]] = {}
+    found: dict[tuple[str, str], list[Field]] = {}
     for path in sorted(folder.glob("*.csv")):
-        for place, row in _rows(path, Field):
-            _check(place, "api", row["api"], GENERATIONS)
-            _check(place, "mandatory", row["mandatory"], MANDATORY)
-            key = (row["api"], path.stem)
-            found[key] = (*found.get(key, ()), Field(table=path.stem, **row))
-    return found
+        table = path.stem
+        for place, values in _rows(path, Field):
+            row = Field(table, *values)
+            _check(place, "api", row.api, GENERATIONS)
+            _check(place, "mandatory", row.mandatory, MANDATORY)
+            found.setdefault((row.api, table), []).append(row)
+    return {key: tuple(rows) for key, rows in found.items()}
 
 
-def _operation(place: str, row: dict[str, str], readings: dict[str, Reading]) -> Operation:
-    _check(place, "api", row["api"], GENERATIONS)
-    _check(place, "server", row["server"], ("UCS", "GMS"))
-    _check(place, "method", row["method"], ("GET", "POST", "PUT", "DELETE"))
-    if not (row["status"].isdigit() or row["status"] in readings):
-        raise MockcsError(f"{place}: status {row['status']!r} is neither a number nor a reading")
-    return Operation(**row)
+def _operation(row: _Row, readings: dict[str, Reading]) -> Operation:
+    place, operation = row[0], Operation(*row[1])
+    _check(place, "api", operation.api, GENERATIONS)
+    _check(place, "server", operation.server, ("UCS", "GMS"))
+    _check(place, "method", operation.method, ("GET", "POST", "PUT", "DELETE"))
+    if not (operation.status.isdigit() or operation.status in readings):
+        raise MockcsError(f"{place}: status {operation.status!r} is neither a number nor a reading")
+    return operation
 
 
-def _reading(place: str, row: dict[str, str]) -> Reading:
-    choices = tuple(row["choices"].split("|"))
-    _check(place, "default", row["default"], choices)
-    texts = {name: text for name, text in row.items() if name != "choices"}
-    return Reading(choices=choices, **texts)
+def _reading(row: _Row) -> Reading:
+    place, (name, question, choices, *rest) = row
+    reading = Reading(name, question, tuple(choices.split("|")), *rest)
+    _check(place, "default", reading.default, reading.choices)
+    return reading
 
 
-def _rows(
-    path: Path, record: type[Field | Operation | Error | Reading | Question]
-) -> Iterator[tuple[str, dict[str, str]]]:
-    columns = [each.name for each in fields_of(record) if each.name != "table"]
+def _rows(path: Path, kind: type[Field | Operation | Error | Reading | Question]) -> Iterator[_Row]:
+    """The rows of a file below its head, which must be the columns of their kind."""
+    columns = [each.name for each in fields_of(kind) if each.name != "table"]
+    evidence = columns.index("evidence") if "evidence" in columns else None
+    name = path.name
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file, strict=True)
-            for row in reader:
-                place = f"{path.name}, line {reader.line_num}"
-                if list(row) != columns or None in row.values():
+            reader = csv.reader(file, strict=True)
+            head = next(reader, None)
+            for row in filter(None, reader):
+                place = f"{name}, line {reader.line_num}"
+                if head != columns or len(row) != len(columns):
                     raise MockcsError(f"{place}: the columns must be {', '.join(columns)}")
-                if "evidence" in row:
-                    _check(place, "evidence", row["evidence"], EVIDENCE)
+                if evidence is not None:
+                    _check(place, "evidence", row[evidence], EVIDENCE)
                 yield place, row
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise MockcsError(f"{path} cannot be read: {error}") from error

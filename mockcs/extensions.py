@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from mockcs.json_text import reread
+from mockcs.json_text import unpack
 from mockcs.messages import Document, Violation
 from mockcs.resources import is_true
 from mockcs.schemas import TYPES
@@ -82,7 +82,7 @@ class Extension:
 @lru_cache(maxsize=1024)
 def extension_of(text: bytes) -> Extension:
     """The stored extension schema (Extension Schema and Attribute Schema, 8.1.x) as a check."""
-    schema = reread(text)
+    schema = unpack(text)
     name = schema["name"]
     row = {"table": f"extension schema {name}", "mandatory": "no", "page": "Extension Schema, 8.1.x"}
     attributes = schema["attributes"]

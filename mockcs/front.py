@@ -8,7 +8,6 @@ import socket
 import struct
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, NoReturn
 
@@ -30,10 +29,13 @@ SPACE = "mockcs.space"
 """The key of a WSGI environment under which the admin API finds the name of its space."""
 _PREFIX = "/__space/"
 _HEADER = "HTTP_MOCKCS_SPACE"
+_VERSION = ("Mockcs-Version", __version__)
 _CHUNK = 64 * 2**10
 _DRAINED = 64 * 2**20  # what is read of a body that is refused for its size before the connection is given up
 _DIGITS = 15
 _FLUSHED = 0.05
+_MOST_NAMES = 1024  # of headers that are remembered: clients choose them
+_NO_CONTENT = 204
 _STATUS = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 
 
@@ -78,8 +80,8 @@ class Front:
 def _sent(
     response: Response, environ: Environ, start_response: StartResponse, *more: tuple[str, str]
 ) -> Iterable[bytes]:
-    headers = [*response.headers, ("Mockcs-Version", __version__), *more]
-    if response.status != HTTPStatus.NO_CONTENT:
+    headers = [*response.headers, _VERSION, *more]
+    if response.status != _NO_CONTENT:
         headers.append(("Content-Length", str(len(response.body))))
     if response.connection in ("reset", "close"):
         _break(environ["werkzeug.socket"], response.connection)
@@ -104,43 +106,43 @@ def _break(connection: socket.socket, how: str) -> NoReturn:
     raise ConnectionAbortedError(f"a fault: {how}")
 
 
+class _Names(dict[str, str]):
+    """A header's name by its key in a WSGI environment; empty for a key that is no header."""
+
+    def __missing__(self, key: str) -> str:
+        name = key[5:].replace("_", "-").title() if key.startswith("HTTP_") else ""
+        if len(self) < _MOST_NAMES:
+            self[key] = name
+        return name
+
+
+_names = _Names()
+
+
 def _request_of(environ: Environ, path: str, prefix: str, space: Space) -> Request:
-    headers = {_header(name): value for name, value in environ.items() if name[:5] == "HTTP_"}
-    if environ.get("CONTENT_TYPE"):
-        headers["Content-Type"] = environ["CONTENT_TYPE"]
-    if environ.get("CONTENT_LENGTH"):
-        headers["Content-Length"] = environ["CONTENT_LENGTH"]
+    headers = {name: value for key, value in environ.items() if (name := _names[key])}
+    if content_type := environ.get("CONTENT_TYPE"):
+        headers["Content-Type"] = content_type
+    if content_length := environ.get("CONTENT_LENGTH"):
+        headers["Content-Length"] = content_length
     if not path.isascii():
         path = path.encode("latin-1").decode("utf-8", "replace")
     body, size, digest, whole = _body_of(environ, space.settings.max_body)
-    host = environ.get("HTTP_HOST") or f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}"
-    return Request(
-        method=environ["REQUEST_METHOD"],
-        path=path,
-        query=environ.get("QUERY_STRING", ""),
-        headers=headers,
-        body=body,
-        body_size=size,
-        digest=digest,
-        whole=whole,
-        base_url=f"{environ['wsgi.url_scheme']}://{host}",
-        prefix=prefix,
-    )
-
-
-@lru_cache(maxsize=1024)
-def _header(name: str) -> str:
-    return name[5:].replace("_", "-").title()
+    host = headers.get("Host") or f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}"
+    base_url = f"{environ['wsgi.url_scheme']}://{host}"
+    query = environ.get("QUERY_STRING", "")
+    return Request(environ["REQUEST_METHOD"], path, query, headers, body, size, digest, whole, base_url, prefix)
 
 
 def _body_of(environ: Environ, max_body: int) -> tuple[bytes, int, str | None, bool]:
     """The body, its size, the digest of one that is too large to keep, and whether it came whole."""
-    # Chunks go before a length (RFC 9112, 6.3).
-    text = "" if "HTTP_TRANSFER_ENCODING" in environ else environ.get("CONTENT_LENGTH") or ""
+    # Chunks go before a length, and without either there is no body (RFC 9112, 6.3).
+    chunked = "HTTP_TRANSFER_ENCODING" in environ
+    text = "" if chunked else environ.get("CONTENT_LENGTH") or ""
     if len(text) > _DIGITS:
         return b"", 0, None, False  # nobody sends that much
     length = int(text) if text.isdecimal() else None
-    if length == 0 or (length is None and not environ.get("wsgi.input_terminated")):
+    if not length and not (chunked and environ.get("wsgi.input_terminated")):
         return b"", 0, None, True
     read = environ["wsgi.input"].read
     kept: list[bytes] = []

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+_SIDES = ("-", "+")  # completed, active
+
 
 class Index:
     """Ids by key, in order of their adding; a key's only id is kept as a number, more of them as a dict.
@@ -63,29 +65,30 @@ class Index:
 
 def history(customer_id: str, *, active: bool) -> str:
     """The index key of a customer's active or completed services."""
-    return f"customer\0{active}\0{customer_id}"
+    return f"customer {_SIDES[active]} {customer_id}"
 
 
 def anonymous(contact_key: str, *, active: bool) -> str:
     """The index key of a contact key's active or completed anonymous services."""
-    return f"anonymous\0{active}\0{contact_key}"
+    return f"anonymous {_SIDES[active]} {contact_key}"
 
 
 def parts(kind: str, service_id: int, *, active: bool, state_id: int | None = None) -> str:
     """The index key of the active or completed states or tasks of a service, or tasks of one of its states."""
-    return f"{kind}\0{active}\0{service_id}" + ("" if state_id is None else f"\0{state_id}")
+    key = f"{kind} {_SIDES[active]} {service_id}"
+    return key if state_id is None else f"{key} {state_id}"
 
 
-def twins(kind: str, member: str, value: Any) -> str:
-    """The index key under which a composite start finds an active resource of any type."""
-    return f"twin {kind}\0{member}\0{_same(value)}"
+def associated(contact_key: str) -> str:
+    """The index key of a contact key's active services that have a customer, and so are not anonymous."""
+    return f"associated {contact_key}"
 
 
 def typed_twins(kind: str, member: str, value: Any, type_: Any) -> str:
     """The index key under which a composite start finds an active resource of that type, None for none."""
-    return f"{twins(kind, member, value)}\0{_same(type_)}"
+    return f"typed {kind} {member} {_same(type_)} {_same(value)}"
 
 
 def _same(value: Any) -> str:
-    # 4 and 4.0 are one integer, "4" is another type.
+    # 4 and 4.0 are one integer, "4" is another type. The repr of a text ends where it says, whatever is in it.
     return repr(int(value)) if isinstance(value, float) else repr(value)

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-import struct
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from queue import Full, Queue
+from typing import Any
 
 from mockcs.calls import Call, Masks
-from mockcs.json_text import dumps, reread
-from mockcs.messages import Request, Response
+from mockcs.json_text import pack, unpack
+from mockcs.messages import Change, Document, Request, Response
 
-_LENGTHS = struct.Struct("<II")
+Record = tuple[Any, ...]
+"""A finished call as it is kept: one flat tuple, made at once and left alone by Python's collector."""
+PLACES = {"operation": 5, "api": 7, "method": 9, "path": 10, "status": 15}
+"""Where a record has what calls are most often asked for by."""
+BODY, BODY_SIZE, DIGEST = 13, 14, 19
+"""Where a record has the body of the request."""
+_STATUS, _SIZE = PLACES["status"], -1
+_FRAME = 512  # bytes that a record takes beside its texts
+_NOTHING = Response(0)  # of a call that got no answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +32,7 @@ class View:
     `dropped` counts the calls that came before a reset and finished after it.
     """
 
-    records: dict[int, bytes]
+    records: dict[int, Record]
     in_flight: tuple[Call, ...]
     total: int
     evicted: int
@@ -42,13 +50,13 @@ class Journal:
         self._space = space
         self._limits = max_calls, max_bytes
         self._masks = masks
-        self._records: dict[int, bytes] = {}
+        self._records: dict[int, Record] = {}
         self._in_flight: dict[int, Call] = {}
         self.bytes = 0
         self._oldest = 1
         self.last = 0
         self.counts: Counter[int] = Counter()
-        self.streams: list[Queue[bytes]] = []
+        self.streams: list[Queue[Record]] = []
 
     def __len__(self) -> int:
         return len(self._records)
@@ -69,38 +77,41 @@ class Journal:
     ) -> Call:
         """Record a request before anything can fail; returns the call, in flight."""
         self.total += 1
-        call = Call(
-            id=self.total,
-            space=self._space,
-            state="received",
-            received_at=now,
-            duration=0,
-            operation=operation,
-            operation_id=operation_id,
-            api=api,
-            path_params=path_params,
-            request=self._masks.request(request),
-        )
-        self._in_flight[call.id] = call
+        request = self._masks.request(request)
+        number = self.total
+        call = Call(number, self._space, "received", now, 0, operation, operation_id, api, path_params, request)
+        self._in_flight[number] = call
         return call
 
-    def record_of(self, call: Call) -> bytes:
-        """The finished call as it is kept, without its bodies when it is too large. Needs no lock."""
-        record = _record_of(call)
-        return record if len(record) <= self._limits[1] else _record_of(_cut(call))
+    def record_of(
+        self,
+        call: Call,
+        response: Response | None,
+        duration: int = 0,
+        violations: Sequence[Document] = (),
+        advice: tuple[str, ...] = (),
+        changes: tuple[Change, ...] = (),
+        fault: int | None = None,
+    ) -> Record:
+        """A call as it is kept once it is finished, without its bodies when it is too large. Needs no lock."""
+        outcome = (pack(violations) if violations else b"", advice, changes, fault)
+        answer = _NOTHING if response is None else self._masks.response(response)
+        record = _record_of(call, answer, duration, outcome)
+        if record[_SIZE] <= self._limits[1]:
+            return record
+        return _record_of(replace(call, request=_cut_request(call.request)), _cut_response(answer), duration, outcome)
 
-    def complete(self, call: Call, record: bytes | None = None) -> None:
+    def complete(self, call: Call, record: Record) -> None:
         """Keep the finished call's record and evict the oldest ones beyond the limits."""
-        del self._in_flight[call.id]
-        max_calls, max_bytes = self._limits
-        if record is None:
-            record = self.record_of(call)
-        self._records[call.id] = record
+        number, status = call.id, record[_STATUS]
+        del self._in_flight[number]
+        self._records[number] = record
         self.last = call.received_at
-        if call.response is not None:
-            self.counts[call.response.status] += 1
-        self.bytes += len(record)
-        self._oldest = min(self._oldest, call.id)
+        if status is not None:
+            self.counts[status] += 1
+        self.bytes += record[_SIZE]
+        self._oldest = min(self._oldest, number)
+        max_calls, max_bytes = self._limits
         while len(self._records) > max_calls or (self.bytes > max_bytes and self._records):
             self._evict()
         self.version += 1
@@ -128,71 +139,74 @@ class Journal:
     def _evict(self) -> None:
         while self._oldest not in self._records:
             self._oldest += 1
-        self.bytes -= len(self._records.pop(self._oldest))
+        self.bytes -= self._records.pop(self._oldest)[_SIZE]
         self.evicted += 1
 
 
-def _cut(call: Call) -> Call:
-    request, response = call.request, call.response
+def _cut_request(request: Request) -> Request:
     digest = request.digest or (hashlib.sha256(request.body).hexdigest() if request.body else None)
-    cut = replace(request, body=b"", digest=digest)
-    if response is not None:
-        told = hashlib.sha256(response.body).hexdigest() if response.body else None
-        response = replace(response, body=b"", size=len(response.body), digest=told)
-    return replace(call, request=cut, response=response)
+    return replace(request, body=b"", digest=digest)
 
 
-def _record_of(call: Call) -> bytes:
-    request, response = call.request, call.response
-    meta = dumps(
-        [
-            call.id,
-            call.space,
-            call.state,
-            call.received_at,
-            call.duration,
-            call.operation,
-            call.operation_id,
-            call.api,
-            call.path_params,
-            [request.method, request.path, request.query, request.headers, request.body_size, request.digest],
-            None if response is None else [response.status, response.headers, response.size, response.digest],
-            call.violations,
-            call.advice,
-            call.changes,
-            call.fault,
-        ]
+def _cut_response(response: Response) -> Response:
+    digest = hashlib.sha256(response.body).hexdigest() if response.body else None
+    return replace(response, body=b"", size=len(response.body), digest=digest)
+
+
+def _record_of(call: Call, response: Response, duration: int, outcome: tuple[Any, ...]) -> Record:
+    request, status = call.request, response.status
+    size = _FRAME + len(request.path) + len(request.query) + len(request.body) + len(response.body) + len(outcome[0])
+    for value in request.headers.values():
+        size += len(value)
+    return (
+        call.id,
+        call.space,
+        "answered" if status else "aborted",
+        call.received_at,
+        duration,
+        call.operation,
+        call.operation_id,
+        call.api,
+        call.path_params,
+        request.method,
+        request.path,
+        request.query,
+        request.headers,
+        request.body,
+        request.body_size,
+        status or None,
+        response.headers,
+        response.body,
+        response.size,
+        request.digest,
+        response.digest,
+        *outcome,
+        size,
     )
-    answer = b"" if response is None else response.body
-    return b"".join((_LENGTHS.pack(len(meta), len(request.body)), meta, request.body, answer))
 
 
-def call_of(record: bytes) -> Call:
+def call_of(record: Record) -> Call:
     """The call that a record keeps."""
-    meta_size, body_size = _LENGTHS.unpack_from(record)
-    start = _LENGTHS.size + meta_size
-    *known, asked, told, violations, advice, changes, fault = reread(record[_LENGTHS.size : start])
-    number, space, state, received_at, duration, operation, operation_id, api, path_params = known
-    method, path, query, headers, size, digest = asked
-    request = Request(method, path, query, headers, record[start : start + body_size], size, digest)
-    response = None
-    if told is not None:
-        pairs = tuple((name, value) for name, value in told[1])
-        response = Response(told[0], pairs, record[start + body_size :], size=told[2], digest=told[3])
+    number, space, state, received_at, duration, operation, operation_id, api, path_params = record[:9]
+    method, path, query, headers, body, size = record[9:15]
+    status, sent, answer, told, digest, answer_digest, violations, advice, changes, fault, _ = record[15:]
+    request = Request(method, path, query, headers, body, size, digest)
+    response = None if status is None else Response(status, sent, answer, None, told, answer_digest)
+    reasons = tuple(unpack(violations)) if violations else ()
     return Call(
-        id=number,
-        space=space,
-        state=state,
-        received_at=received_at,
-        duration=duration,
-        operation=operation,
-        operation_id=operation_id,
-        api=api,
-        path_params=path_params,
-        request=request,
-        response=response,
-        violations=tuple(violations),
-        advice=tuple(advice),
-        changes=tuple(changes),
-        fault=fault,
+        number,
+        space,
+        state,
+        received_at,
+        duration,
+        operation,
+        operation_id,
+        api,
+        path_params,
+        request,
+        response,
+        reasons,
+        advice,
+        changes,
+        fault,
     )

@@ -13,8 +13,9 @@ MAX_DEPTH = 100
 
 # orjson turns integers beyond 64 bits into floats; only 19 digits or more can be such a number. A translated
 # text is searched many times faster than by a regular expression.
-_DIGITS = bytes(0x30 if 0x30 <= byte <= 0x39 else 0x20 for byte in range(256))
+_SIGNS = bytes(0x30 if 0x30 <= byte <= 0x39 else 0x5B if byte in b"[{" else 0x20 for byte in range(256))
 _LONG_NUMBER = b"0" * 19
+_BLANK = 0x20
 # A string, also an unfinished one so that the scan stays linear, or a bracket.
 _NESTING = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
 
@@ -29,26 +30,61 @@ def loads(text: bytes) -> Any:
     Raises NotJson for a BOM, a lone surrogate, `NaN`, a number beyond a double, trailing text, or more than
     100 levels of nesting.
     """
-    if text.count(b"[") + text.count(b"{") > MAX_DEPTH and _depth(text) > MAX_DEPTH:
-        raise NotJson(f"the body nests deeper than {MAX_DEPTH} levels")
+    signs = _signs_of(text)
     try:
-        return reread(text)
+        value = orjson.loads(text)
+        return json.loads(text) if _LONG_NUMBER in signs else value
     except ValueError as error:  # the standard library refuses integers of more than 4300 digits this way
         raise NotJson(str(error)) from error
 
 
-def reread(text: bytes) -> Any:
-    """The value of a text that mockcs wrote itself, every integer exact."""
-    value = orjson.loads(text)
-    return json.loads(text) if _LONG_NUMBER in text.translate(_DIGITS) else value
+def read(text: bytes) -> tuple[Any, bool]:
+    """The value of a text as `loads` gives it, and whether an object in it has a member twice."""
+    signs = _signs_of(text)
+    try:
+        value = orjson.loads(text)
+        written = orjson.dumps(value)
+        if written == text:  # nothing of it was lost or rounded
+            return value, False
+        # The same text without repeats has as many names, counted in the same way; else look closely.
+        repeated = text.count(b'":') != written.count(b'":') and _repeats_member(text)
+        return json.loads(text) if _LONG_NUMBER in signs else value, repeated
+    except ValueError as error:
+        raise NotJson(str(error)) from error
+
+
+def _signs_of(text: bytes) -> bytes:
+    """The text with every digit as 0 and every opening bracket as [; NotJson when it nests too deep."""
+    signs = text.translate(_SIGNS)
+    if signs.count(b"[") > MAX_DEPTH and _depth(text) > MAX_DEPTH:
+        raise NotJson(f"the body nests deeper than {MAX_DEPTH} levels")
+    return signs
+
+
+def pack(value: Any) -> bytes:
+    """The value as it is stored, for `unpack`."""
+    try:
+        return _fitted(orjson.dumps(value))
+    except TypeError:  # an integer beyond 64 bits; the blank says so
+        return b" " + json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def unpack(text: bytes) -> Any:
+    """The value that `pack` wrote, every integer exact."""
+    return json.loads(text) if text[0] == _BLANK else orjson.loads(text)
 
 
 def dumps(value: Any) -> bytes:
     """The value as compact UTF-8 JSON."""
     try:
-        return orjson.dumps(value)
+        return _fitted(orjson.dumps(value))
     except TypeError:  # an integer beyond 64 bits
         return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _fitted(text: bytes) -> bytes:
+    # orjson writes into 8 KiB and cuts them short: what is left between texts that are kept would be lost.
+    return memoryview(text).tobytes()
 
 
 def pretty(value: Any) -> str:
@@ -56,11 +92,7 @@ def pretty(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, indent=2) + "\n"
 
 
-def repeats_member(text: bytes, value: Any) -> bool:
-    """Whether an object in the text has a member twice; `value` is what the text was read as."""
-    # The same text without the repeats has as many names, counted in the same way; else look closely.
-    if text.count(b'":') == dumps(value).count(b'":'):
-        return False
+def _repeats_member(text: bytes) -> bool:
     found = False
 
     def paired(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ _MAPPINGS = ("path_params", "query", "headers")
 _FLAGS = ("violations", "advice")
 MEMBERS = (*_TEXTS, *_MAPPINGS, "body", "body_schema", "status", *_FLAGS)
 """What a match may ask for."""
+_BODIES = {"body", "body_schema"}
 CUT = "the body was cut, so it cannot be compared"
 _SHOWN = 60
 _LEAST_STATUS, _LARGEST_STATUS = 100, 599
@@ -59,7 +60,7 @@ class Match:
             yield f"path: wanted {wanted['path']}, was {request.path}"
         yield from self._mappings(call)
         yield from self._outcome(call)
-        yield from self._body(call)
+        yield from self.body_differences(request.body, request.body_size, request.digest)
 
     def _mappings(self, call: Call) -> Iterator[str]:
         wanted = self.wanted
@@ -86,20 +87,20 @@ class Match:
             if name in self.wanted and self.wanted[name] != bool(found):
                 yield f"{name}: wanted {'some' if self.wanted[name] else 'none'}, there were {len(found)}"
 
-    def _body(self, call: Call) -> Iterator[str]:
-        if not {"body", "body_schema"} & self.wanted.keys():
+    def body_differences(self, body: bytes, size: int, digest: str | None) -> Iterator[str]:
+        """What keeps a body, recorded with its size and the digest of a cut one, from matching."""
+        if not _BODIES & self.wanted.keys():
             return
-        request = call.request
-        if request.digest is not None:
+        if digest is not None:
             yield CUT
             return
-        body = body_of(request.body, request.body_size, None)
+        value = body_of(body, size, None)
         if "body" in self.wanted:
-            yield from differences(self.wanted["body"], body, "body")
-        if self.schema is not None and not request.body:
+            yield from differences(self.wanted["body"], value, "body")
+        if self.schema is not None and not body:
             yield "body_schema: there is no body"
         elif self.schema is not None:
-            for error in self.schema.iter_errors(body):
+            for error in self.schema.iter_errors(value):
                 yield f"body_schema: {error.message}"
 
 
@@ -126,7 +127,7 @@ def match_of(document: object, operations: frozenset[str], masks: Masks) -> Matc
 
 def differences(wanted: Any, found: Any, place: str) -> Iterator[str]:
     """How a JSON value differs from the subset that is wanted: given members equal, arrays element by element."""
-    if isinstance(wanted, Mapping) and isinstance(found, Mapping):
+    if isinstance(wanted, dict) and isinstance(found, dict):
         for name, value in wanted.items():
             if name in found:
                 yield from differences(value, found[name], f"{place}.{name}")
@@ -139,6 +140,25 @@ def differences(wanted: Any, found: Any, place: str) -> Iterator[str]:
             yield from differences(one, other, f"{place}[{number}]")
     elif isinstance(wanted, bool) is not isinstance(found, bool) or wanted != found:
         yield f"{place}: wanted {_shown(wanted)}, was {_shown(found)}"
+
+
+def needles(wanted: Any) -> list[bytes]:
+    """What a body without a backslash must have in it to match: the names and strings of the wanted value."""
+    if isinstance(wanted, Mapping) and wanted.keys() & {"text", "base64"}:
+        return []  # it may be meant for a body that is no JSON
+    return [text for text in map(dumps, _strings(wanted)) if b"\\" not in text]
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from value
+        for each in value.values():
+            yield from _strings(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _strings(each)
 
 
 def _check_types(document: Document) -> None:

@@ -8,8 +8,9 @@ from typing import Any
 from mockcs.clock import text_of
 from mockcs.ids import written
 from mockcs.index import parts
-from mockcs.messages import Document, Event, Params
+from mockcs.messages import Document, Event
 from mockcs.store import Resource, Store
+from mockcs.terms import Params
 
 LISTS = ("active_states", "completed_states", "active_tasks", "completed_tasks")
 _RESERVED = frozenset(("started", "completed", *LISTS))
@@ -25,7 +26,7 @@ def started_members(event: Event, now: int) -> Document:
     """The documented members of a resource that this event starts; completed at once when `auto_closed`."""
     members = dict(event.own)
     members["started"] = _occasion(event, now)
-    if is_true(event.orders.get("auto_closed")):
+    if event.orders and is_true(event.orders.get("auto_closed")):
         members["completed"] = {"timestamp": members["started"]["timestamp"]}
     return members
 
@@ -84,8 +85,8 @@ def wanted_of(params: Params) -> Wanted:
         extensions=tuple(query.get("extensions", ())),
         placement=params.readings["extensions-placement"],
         id_form=params.readings["service-id"],
-        fold=params.api == "8.1",
-        business=params.business if params.readings["map-names"] == "names" else None,
+        fold=params.terms.api == "8.1",
+        business=params.terms.business if params.readings["map-names"] == "names" else None,
     )
 
 

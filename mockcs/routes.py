@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mockcs.documented import PREFIXES, Manual, Operation
+from mockcs.messages import record
 from mockcs.operations import Function, functions
 
 _VARIABLE = re.compile(r"\$\{([^}]+)\}")
@@ -28,12 +30,12 @@ class _Node:
     targets: dict[str, Target] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Route:
     """Where a request goes: the target, None for an unknown URL or a wrong method; the path's variables; `Allow`."""
 
     target: Target | None
-    path_params: dict[str, str]
+    path_params: Mapping[str, str]
     allow: str = ""
 
 
@@ -42,15 +44,17 @@ class Routes:
 
     def __init__(self, manual: Manual) -> None:
         self._root = _Node()
-        self._literal: dict[str, _Node] = {}
+        self._literal: dict[tuple[str, str], Route] = {}
         self._functions = functions(manual)
         for operation in manual.operations:
             self._add(operation)
 
     def find(self, method: str, path: str) -> Route:
         """The route of a request; an unknown URL has no `allow`."""
-        literal = self._literal.get(path)
-        found = (literal, ()) if literal else _walk(self._root, path.split("/"), 1, ())
+        literal = self._literal.get((method, path))
+        if literal is not None:
+            return literal
+        found = _walk(self._root, path.split("/"), 1, ())
         if found is None:
             return Route(None, {})
         node, values = found
@@ -70,10 +74,11 @@ class Routes:
                 node = node.variable
             else:
                 node = node.literal.setdefault(segment, _Node())
-        if not variables:
-            self._literal[prefix + operation.path] = node
         locations = tuple(_VARIABLE.sub(r"{\1}", prefix + each) for each in operation.locations)
-        node.targets[operation.method] = Target(operation, self._functions[operation.name], tuple(variables), locations)
+        target = Target(operation, self._functions[operation.name], tuple(variables), locations)
+        node.targets[operation.method] = target
+        if not variables:
+            self._literal[operation.method, prefix + operation.path] = Route(target, {})
 
 
 def _walk(node: _Node, segments: list[str], at: int, values: tuple[str, ...]) -> tuple[_Node, tuple[str, ...]] | None:

@@ -15,7 +15,7 @@ from mockcs.business import BusinessAttributes
 from mockcs.calls import Masks
 from mockcs.clock import Clock, text_of
 from mockcs.coverage import Coverage
-from mockcs.documented import GENERATIONS, Manual
+from mockcs.documented import GENERATIONS, Manual, Operation
 from mockcs.errors import MockcsError
 from mockcs.faults import Faults
 from mockcs.journal import Journal, View
@@ -23,6 +23,7 @@ from mockcs.messages import Document
 from mockcs.schemas import Validators
 from mockcs.settings import Settings
 from mockcs.store import Store
+from mockcs.terms import Table, Terms
 
 _MOST_SNAPSHOTS = 100
 
@@ -37,6 +38,10 @@ class Verification(Protocol):
 
     def evaluate(self, view: View) -> Document:
         """The verdict over one view."""
+        ...
+
+    def nearest(self, view: View, answer: Document) -> list[Document]:
+        """The calls of that view that come nearest to what was wanted."""
         ...
 
 
@@ -76,7 +81,10 @@ class Waiting:
 
 
 class Space:
-    """One isolated world. `lock` guards the store and the journal; waiters are woken when a call completes."""
+    """One isolated world. `lock` guards the store and the journal; waiters are woken when a call completes.
+
+    `listening` counts the waiters; `closed` is true when this world has been replaced or done away with.
+    """
 
     def __init__(
         self, name: str, manual: Manual, validators: Validators, settings: Settings, masks: Masks, waiting: Waiting
@@ -89,7 +97,7 @@ class Space:
         self.waiting = waiting
         self.lock = threading.Lock()
         self._news = threading.Condition(self.lock)
-        self._listening = 0
+        self.listening = 0
         self.store = Store()
         self.journal = Journal(name, settings.max_calls, settings.max_journal_bytes, masks)
         self.coverage = Coverage(manual)
@@ -98,6 +106,7 @@ class Space:
         self.faults = Faults(settings.max_faults)
         self.snapshots: dict[str, Snapshot] = {}
         self.heir: Space | None = None
+        self.closed = False
         self._gone = threading.Event()
         self.business = BusinessAttributes(settings.business_attributes, settings.attributes)
         self._choices = {reading.id: reading.default for reading in manual.readings.values()}
@@ -119,6 +128,24 @@ class Space:
         """Set checked readings; the others go back to how the server began."""
         self._choices = {**self._began, **choices}
         self._apply()
+
+    def terms(self, operation: Operation) -> Terms:
+        """What is fixed for an operation until a reading changes."""
+        found = self._terms.get(operation)
+        if found is None:
+            api = operation.api
+            readings, table = self._readings[api], partial(self.table, api)
+            found = Terms(operation, self.settings, self.business, readings, table, self.facts)
+            self._terms[operation] = found
+        return found
+
+    def table(self, api: str, name: str) -> Table:
+        """A field table of a generation under the readings in force."""
+        found = self._tables.get((api, name))
+        if found is None:
+            found = Table(self.manual, self.validators, api, name, self._overlays[api])
+            self._tables[api, name] = found
+        return found
 
     def readings(self, api: str) -> Mapping[str, str]:
         """The choices that hold for a generation; a reading of the other one keeps its default."""
@@ -149,25 +176,27 @@ class Space:
                 version, view = self.journal.version, self.journal.view()
             answer = verification.evaluate(view)
             left = deadline - time.monotonic()
-            if answer["verdict"] == "holds" or left <= 0 or self.closed:
-                return answer
+            if answer["verdict"] == "holds":
+                return {**answer, "nearest": []}
+            if left <= 0 or self.closed:
+                return {**answer, "nearest": verification.nearest(view, answer)}
             with self.lock:
-                self._listening += 1
+                self.listening += 1
                 self._news.wait_for(partial(self._has_news, version), left)
-                self._listening -= 1
+                self.listening -= 1
 
     def _has_news(self, version: int) -> bool:
         return self.closed or self.journal.version != version
 
     def tell(self) -> None:
         """Wake those who wait for news of the journal. To be called under the lock."""
-        if self._listening:
-            self._news.notify_all()
+        self._news.notify_all()
 
     def settle(self) -> dict[str, list[int]]:
         """Carry out what has fallen due by now; to be called under the lock before the state is looked at."""
-        self.store.now = self.clock.now()
-        return settle(self.store)
+        store = self.store
+        store.now = self.clock.now()
+        return settle(store) if store.is_due else {"expired": [], "completed": []}
 
     def snapshot(self) -> Snapshot:
         """State, ids, readings, and the clock if it is frozen. To be called under the lock."""
@@ -207,10 +236,12 @@ class Space:
 
     def open(self) -> None:
         """Let requests wait again: the server starts anew."""
+        self.closed = False
         self._gone.clear()
 
     def close(self) -> None:
         """Wake whoever waits: this world has been replaced."""
+        self.closed = True
         self._gone.set()
         with self.lock:
             self.tell()
@@ -224,11 +255,6 @@ class Space:
             with heir.lock:
                 heir.journal.dropped += 1
 
-    @property
-    def closed(self) -> bool:
-        """Whether this world has been replaced or done away with."""
-        return self._gone.is_set()
-
     def pause(self, seconds: float) -> bool:
         """Hold back for so long, or until this world is closed; false when too many requests wait already."""
         if seconds <= 0:
@@ -239,6 +265,8 @@ class Space:
             return granted
 
     def _apply(self) -> None:
+        self._terms: dict[Operation, Terms] = {}
+        self._tables: dict[tuple[str, str], Table] = {}
         readings = self.manual.readings
         self._readings = {
             api: {

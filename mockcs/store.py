@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from heapq import heappop, heappush
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from heapq import heappop, heappush, merge
 from typing import Any
 
 from mockcs.ids import LARGEST, Ids
-from mockcs.index import Index, anonymous, history, parts, twins, typed_twins
-from mockcs.json_text import dumps, reread
-from mockcs.messages import Document
+from mockcs.index import Index, anonymous, associated, history, parts, typed_twins
+from mockcs.json_text import pack, unpack
+from mockcs.messages import Document, record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Resource:
     """A service, state or task as it is stored.
 
@@ -51,35 +51,37 @@ class Resource:
 
 _EXPIRE, _COMPLETE = 0, 1
 _ID_BITS = 64
+_WHEN = _ID_BITS + 1  # above the id and the kind
 _MOST_SPELLINGS = 10_000  # of attached data's names, to tell when one differs from another only by case
 
 
-def _keys_of(resource: Resource) -> Iterator[str]:
+def _keys_of(resource: Resource) -> list[str]:
+    members, active = resource.members, "completed" not in resource.members
     if resource.kind == "service":
-        yield from _service_keys(resource)
-        return
-    active = resource.active
-    yield parts(resource.kind, resource.service_id, active=active)
-    if resource.state_id is not None:
-        yield parts(resource.kind, resource.service_id, active=active, state_id=resource.state_id)
+        return _service_keys(members, active)
+    kind, service_id, state_id = resource.kind, resource.service_id, resource.state_id
+    keys = [parts(kind, service_id, active=active)]
+    if state_id is not None:
+        keys.append(parts(kind, service_id, active=active, state_id=state_id))
     if active:
-        yield typed_twins(resource.kind, "service", resource.service_id, resource.type)
+        keys.append(typed_twins(kind, "service", service_id, resource.type))
+    return keys
 
 
-def _service_keys(service: Resource) -> Iterator[str]:
-    customer_id, contact_key = service.members.get("customer_id"), service.members.get("contact_key")
-    active = service.active
-    if customer_id is not None:
-        yield history(customer_id, active=active)
+def _service_keys(members: Document, active: bool) -> list[str]:
+    type_, contact_key = members.get("service_type"), members.get("contact_key")
+    keys = []
+    if (customer_id := members.get("customer_id")) is not None:
+        keys.append(history(customer_id, active=active))
+        if active:
+            keys.append(typed_twins("service", "customer_id", customer_id, type_))
     elif contact_key is not None:
-        yield anonymous(contact_key, active=active)
-    if active:
+        keys.append(anonymous(contact_key, active=active))
+    if active and contact_key is not None:
+        keys.append(typed_twins("service", "contact_key", contact_key, type_))
         if customer_id is not None:
-            yield typed_twins("service", "customer_id", customer_id, service.type)
-            yield twins("service", "customer_id", customer_id)
-        if contact_key is not None:
-            yield typed_twins("service", "contact_key", contact_key, service.type)
-            yield twins("service", "contact_key", contact_key)
+            keys.append(associated(contact_key))
+    return keys
 
 
 class Store:
@@ -94,6 +96,7 @@ class Store:
         "_index",
         "_records",
         "_spellings",
+        "_spelt",
         "extension_schemas",
         "ids",
         "mode",
@@ -107,6 +110,7 @@ class Store:
         self.mode = "production"
         self.switched = 0
         self._spellings: dict[str, str] = {}
+        self._spelt: set[str] = set()
         self.extension_schemas: dict[tuple[str, str], bytes] = {}
         self._records: dict[str, dict[int, bytes]] = {"service": {}, "state": {}, "task": {}}
         self._index = Index()
@@ -117,15 +121,18 @@ class Store:
         """The same state, to be changed apart from this one."""
         twin = Store()
         twin.ids, twin.mode, twin.switched = replace(self.ids), self.mode, self.switched
-        twin._spellings = dict(self._spellings)
+        twin._spellings, twin._spelt = dict(self._spellings), set(self._spelt)
         twin.extension_schemas = self.extension_schemas
         twin._records = {kind: dict(records) for kind, records in self._records.items()}
         twin._index, twin._due, twin._idle = self._index.copy(), list(self._due), set(self._idle)
         return twin
 
-    def spelling(self, name: str) -> str | None:
-        """How attached data of that name, regardless of case, was written first."""
-        return self._spellings.get(name.casefold())
+    def respelt(self, names: Iterable[str]) -> list[tuple[str, str]]:
+        """Those names of attached data that were first written in another case, each with that first spelling."""
+        known = self._spellings
+        return [
+            (name, known[name.casefold()]) for name in names if name not in self._spelt and name.casefold() in known
+        ]
 
     def next_id(self, kind: str) -> int:
         """The next free id of that kind."""
@@ -137,31 +144,48 @@ class Store:
 
     def add(self, resource: Resource) -> None:
         """Store a new resource."""
-        self._records[resource.kind][resource.id] = _bytes_of(resource)
+        number, add = resource.id, self._index.add
+        self._records[resource.kind][number] = _bytes_of(resource)
         for key in _keys_of(resource):
-            self._index.add(key, resource.id)
+            add(key, number)
         self._changed(resource, None)
 
     def update(self, old: Resource, **changes: Any) -> Resource:
-        """Store the changed resource in the place of the old one, and return it."""
-        new = replace(old, **changes, touched=self.now)
+        """Store the changed resource in the place of the old one, and return it.
+
+        Its members, extensions, state_id and expires can change; it counts as touched now.
+        """
+        given = changes.get
+        new = Resource(
+            old.kind,
+            old.id,
+            given("members", old.members),
+            given("extensions", old.extensions),
+            old.service_id,
+            given("state_id", old.state_id),
+            given("expires", old.expires),
+            old.idle,
+            self.now,
+        )
         self._records[new.kind][new.id] = _bytes_of(new)
-        before, after = dict.fromkeys(_keys_of(old)), dict.fromkeys(_keys_of(new))
-        for key in before:
-            if key not in after:
-                self._index.discard(key, new.id)
-        for key in after:
-            if key not in before:
-                self._index.add(key, new.id)
+        before, after = _keys_of(old), _keys_of(new)
+        if before != after:
+            for key in before:
+                if key not in after:
+                    self._index.discard(key, new.id)
+            for key in after:
+                if key not in before:
+                    self._index.add(key, new.id)
         self._changed(new, old)
         return new
 
     def _changed(self, new: Resource, old: Resource | None) -> None:
         for name in new.extensions:
-            if len(self._spellings) < _MOST_SPELLINGS:
-                self._spellings.setdefault(name.casefold(), name)
+            if name not in self._spelt and len(self._spelt) < _MOST_SPELLINGS:
+                self._spelt.add(self._spellings.setdefault(name.casefold(), name))
         if new.kind != "service":
-            self._touch(new.service_id)
+            if self._idle:
+                self._touch(new.service_id)
             return
         if old is None or new.expires != old.expires:
             self._note_due(new, _EXPIRE)
@@ -176,7 +200,7 @@ class Store:
                 self.remove(part)
             self._idle.discard(resource.id)
         del self._records[resource.kind][resource.id]
-        for key in dict.fromkeys(_keys_of(resource)):
+        for key in _keys_of(resource):
             self._index.discard(key, resource.id)
 
     def parts(self, service_id: int, *, active: tuple[bool, ...] = (True, False)) -> list[Resource]:
@@ -190,7 +214,8 @@ class Store:
     @property
     def is_due(self) -> bool:
         """Whether anything may be due now."""
-        return bool(self._due) and self._due[0] >> _ID_BITS + 1 <= self.now
+        due = self._due
+        return bool(due) and due[0] >> _WHEN <= self.now
 
     def due(self) -> Iterator[tuple[int, bool, Resource]]:
         """What is due now, by time and id: the time, whether the service expires (else it is ended), the service.
@@ -228,15 +253,17 @@ class Store:
         found = [_resource_of(kind, n, records[n]) for key in keys for n in self._index.ids(key)]
         return sorted(found, key=lambda resource: resource.order)
 
-    def newest_first(self, kind: str, key: str) -> Iterator[Resource]:
-        """The resources under that key from the newest back."""
-        return (_resource_of(kind, n, self._records[kind][n]) for n in self._index.newest_first(key))
+    def newest_first(self, kind: str, *keys: str) -> Iterator[Resource]:
+        """The resources under these keys from the newest back."""
+        found = [self._index.newest_first(key) for key in keys]
+        numbers = found[0] if len(found) == 1 else merge(*found, reverse=True)
+        return (_resource_of(kind, number, self._records[kind][number]) for number in numbers)
 
     def _note_due(self, service: Resource, kind: int) -> None:
         # One number for time, id and kind: nothing that the collector would have to look at.
         when = _due_time(service, kind)
         if when is not None:
-            heappush(self._due, (((when << _ID_BITS) + service.id) << 1) + kind)
+            heappush(self._due, (when << _WHEN) + (service.id << 1) + kind)
 
     def _touch(self, service_id: int) -> None:
         # Only a service that may be ended for its idleness need know when it was last touched.
@@ -253,9 +280,18 @@ def _due_time(service: Resource, kind: int) -> int | None:
 
 
 def _bytes_of(resource: Resource) -> bytes:
-    times = (resource.expires, resource.idle, resource.touched)
-    return dumps([resource.members, resource.extensions, resource.service_id, resource.state_id, *times])
+    return pack(
+        [
+            resource.members,
+            resource.extensions,
+            resource.service_id,
+            resource.state_id,
+            resource.expires,
+            resource.idle,
+            resource.touched,
+        ]
+    )
 
 
 def _resource_of(kind: str, number: int, record: bytes) -> Resource:
-    return Resource(kind, number, *reread(record))
+    return Resource(kind, number, *unpack(record))

@@ -5,52 +5,44 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from functools import lru_cache
 from typing import Any
 
 from mockcs.advice import misspelt
 from mockcs.calls import query_of
-from mockcs.documented import Manual, Operation
+from mockcs.documented import Manual
 from mockcs.errors import Refusal
 from mockcs.events import RECORDS, Events
 from mockcs.ids import LARGEST, number_of
-from mockcs.json_text import NotJson, loads, repeats_member
-from mockcs.messages import Document, Notes, Params, Request, Violation
+from mockcs.json_text import NotJson, read
+from mockcs.messages import Document, Notes, Request, Violation
 from mockcs.space import Space
-from mockcs.violations import shown, violations_of
+from mockcs.terms import Params, Table, Terms
+from mockcs.violations import shown
 
 _INTEGER = re.compile(r"-?[0-9]{1,19}")
-_SELECTIONS = {"active": (True,), "completed": (False,)}
 _MISSING = object()
 _BODY = {"table": "operations", "field": "body", "type": "JSON structure", "mandatory": "yes"}
 
 
-def params_of(
-    space: Space, operation: Operation, path_params: Mapping[str, str], request: Request, notes: Notes
-) -> Params:
+def params_of(space: Space, terms: Terms, path_params: Mapping[str, str], request: Request, notes: Notes) -> Params:
     """The checked and converted request; adds to the notes.
 
     Raises Refusal with all violations of path, query and body at once.
     """
-    api = operation.api
-    readings = space.readings(api)
     broken: list[Violation] = []
-    path = {name: _path_value(space.manual, api, readings, name, text, broken) for name, text in path_params.items()}
-    query = _query(space, operation, request, notes, broken) if request.query or operation.query else {}
-    body = _body(space, operation, path, request, notes, broken)
+    path: Document = {}
+    for name, text in path_params.items():
+        path[name] = _path_value(space.manual, terms, name, text, broken)
+    query = _query(terms, request, notes, broken) if request.query or terms.query else {}
+    body = None
+    if terms.body is not None:
+        body = _body(space, terms, terms.body, path, request, notes, broken)
+    elif request.body_size:
+        notes.advice.append(f"{terms.operation.name} takes no body; the one that came was not read")
     if broken:
-        raise _refusal(broken, space.manual, operation.server)
-    selection = _SELECTIONS.get(operation.path.rpartition("/")[2], (True, False))
-    return Params(
-        path=path,
-        query=query,
-        body=body,
-        readings=readings,
-        api=api,
-        settings=space.settings,
-        business=space.business,
-        server=space.facts,
-        selection=selection,
-    )
+        raise _refusal(broken, space.manual, terms.operation.server)
+    return Params(path, query, body, terms)
 
 
 def _refusal(broken: list[Violation], manual: Manual, server: str) -> Refusal:
@@ -66,53 +58,54 @@ def _refusal(broken: list[Violation], manual: Manual, server: str) -> Refusal:
 
 def _body(
     space: Space,
-    operation: Operation,
+    terms: Terms,
+    table: Table,
     path: Document,
     request: Request,
     notes: Notes,
     broken: list[Violation],
 ) -> Any:
     """The checked body: an event, the events of a composite start, attached data, or the document itself."""
-    api, table = operation.api, operation.body_table
-    if not table:
-        if request.body_size:
-            notes.advice.append(f"{operation.name} takes no body; the one that came was not read")
-        return None
-    document = _document(operation, request, notes, broken)
+    document = _document(terms, request, notes, broken)
     if document is _MISSING:
         return None
-    if request.body and "json" not in request.headers.get("Content-Type", "json").lower():
-        notes.advice.append(f"the Content-Type is {request.headers['Content-Type']}; JSON was sent and read")
-    found = violations_of(space.validators, api, table, space.overlays(api), document)
-    row = {**_BODY, "page": operation.page}
-    broken += [each if each.row or each.pointer else replace(each, row=row) for each in found]
-    events = Events(space.manual, space.store, space.business, space.readings(api), api, notes, broken)
-    if table in RECORDS:
-        return events.attached(operation, path, document) if api == "8.1" else document
-    if not isinstance(document, dict):
-        return None
-    return events.body(table, document)
+    content_type = request.headers.get("Content-Type", "json")
+    if not _is_json(content_type) and request.body:
+        notes.advice.append(f"the Content-Type is {content_type}; JSON was sent and read")
+    if not table.is_valid(document):
+        row = {**_BODY, "page": terms.operation.page}
+        found = table.violations(document)
+        broken += [each if each.row or each.pointer else replace(each, row=row) for each in found]
+    events = Events(space.store, terms, notes, broken)
+    if table.name in RECORDS:
+        return events.attached(path, document) if terms.api == "8.1" else document
+    return events.body(document) if isinstance(document, dict) else None
 
 
-def _path_value(
-    manual: Manual, api: str, readings: Mapping[str, str], name: str, text: str, broken: list[Violation]
-) -> Any:
+def _path_value(manual: Manual, terms: Terms, name: str, text: str, broken: list[Violation]) -> Any:
     kind = name.removesuffix("_id")
     if kind not in LARGEST:
         return text
-    if kind == "service" and readings["service-id"] == "string":
+    if kind == "service" and terms.readings["service-id"] == "string":
         return number_of(text) or text  # opaque: what mockcs never gave is simply not found
     number = int(text) if _INTEGER.fullmatch(text) else None
     if number is not None and -LARGEST[kind] - 1 <= number <= LARGEST[kind]:
         return number
-    row = next(asdict(row) for row in manual.rows(api, "path") if row.field == name)
+    row = next(asdict(row) for row in manual.rows(terms.api, "path") if row.field == name)
     message = f"{name} must be a whole number of {row['limit']}s, not {shown(text)}"
     broken.append(Violation(f"path:{name}", shown(text), message, f"send the {name} that the server gave", row))
     return text
 
 
-def _document(operation: Operation, request: Request, notes: Notes, broken: list[Violation]) -> Any:
-    if not request.body.strip():
+@lru_cache(maxsize=256)
+def _is_json(content_type: str) -> bool:
+    return "json" in content_type.lower()
+
+
+def _document(terms: Terms, request: Request, notes: Notes, broken: list[Violation]) -> Any:
+    body = request.body
+    if not body or body.isspace():
+        operation = terms.operation
         if operation.body_is_optional:
             return {}
         row = {**_BODY, "page": operation.page}
@@ -120,40 +113,39 @@ def _document(operation: Operation, request: Request, notes: Notes, broken: list
         broken.append(Violation("", None, message, "send a JSON object", row))
         return _MISSING
     try:
-        document = loads(request.body)
+        document, repeated = read(body)
     except NotJson as error:
-        row = {**_BODY, "page": operation.page}
+        row = {**_BODY, "page": terms.operation.page}
         message = f"the body is not JSON: {error}"
-        violation = Violation("", shown(request.body.decode(errors="replace")), message, "send valid UTF-8 JSON", row)
+        violation = Violation("", shown(body.decode(errors="replace")), message, "send valid UTF-8 JSON", row)
         raise Refusal("malformed_body", (*broken, violation), reason=str(error)) from error
-    if repeats_member(request.body, document):
+    if repeated:
         notes.advice.append("a member is given twice in one object of the body; the last one counts")
     return document
 
 
-def _query(space: Space, operation: Operation, request: Request, notes: Notes, broken: list[Violation]) -> Document:
+def _query(terms: Terms, request: Request, notes: Notes, broken: list[Violation]) -> Document:
     """The query parameters, converted as their rows say; what is not documented is advised on."""
-    api = operation.api
-    overlays = space.overlays(api)
-    rows = space.manual.rows(api, operation.query)
-    types = {row.field: row.type for row in rows if not row.reading or row.reading in overlays}
+    operation, table = terms.operation, terms.query
+    types = {} if table is None else table.types
     values: Document = {}
-    for name, given in query_of(request.query).items():
+    for name, given in query_of(request.query).items() if request.query else ():
         if name not in types:
             near = misspelt([name], frozenset(types), "")
             notes.advice.append(f"{operation.name} has no query parameter {name}, it is not read{_meant(near)}")
             continue
-        if api == "8.1" and name == "extensions" and any(sign in text for text in given for sign in "*."):
+        if terms.api == "8.1" and name == "extensions" and any(sign in text for text in given for sign in "*."):
             notes.advice.append(
                 "* and the prefixes State. and Task. in extensions belong to 8.5; they are read all the same"
             )
         if len(given) > 1 and not types[name].startswith("list"):
             notes.advice.append(f"the query parameter {name} is given {len(given)} times; the first counts")
         values[name] = _converted(types[name], given)
-    if operation.query:
-        notes.seen.append((operation.query, values))
-        found = violations_of(space.validators, api, operation.query, overlays, values)
-        broken += [replace(each, pointer="query:" + each.pointer.split("/")[1]) for each in found]
+    if table is not None:
+        notes.seen.append((table.name, values))
+        if not table.is_valid(values):
+            found = table.violations(values)
+            broken += [replace(each, pointer="query:" + each.pointer.split("/")[1]) for each in found]
     return values
 
 

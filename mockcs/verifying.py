@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
-from mockcs.calls import Call
 from mockcs.errors import MockcsError
-from mockcs.journal import View, call_of
-from mockcs.matching import Match
+from mockcs.journal import BODY, BODY_SIZE, DIGEST, PLACES, Record, View, call_of
+from mockcs.matching import Match, needles
 from mockcs.messages import Document
 
 _NEAREST = 3
+_PATH = PLACES["path"]
+_PLAIN = ("operation", "api", "method", "status")
 _COUNTS = ("exactly", "at_least", "at_most")
 
 
@@ -55,82 +57,123 @@ def wanted_of(document: Document) -> Wanted:
     return wanted
 
 
-@dataclass(slots=True)
-class Reader:
-    """Reads a journal's views one after the other, each completed call once."""
+class Scan:
+    """A match held against the records of a journal; what was decided of a record once is remembered.
 
-    calls: dict[int, Call] = field(default_factory=dict)
+    A record is a call that is done, so it never changes; and calls that send the same body fare alike.
+    """
 
-    def read(self, view: View) -> list[Call]:
-        """The completed calls of the view, by id."""
-        self.calls = {n: self.calls.get(n) or call_of(record) for n, record in sorted(view.records.items())}
-        return list(self.calls.values())
+    def __init__(self, match: Match) -> None:
+        self.match = match
+        wanted = match.wanted
+        self._plain = [(PLACES[name], wanted[name]) for name in _PLAIN if name in wanted]
+        self._path = wanted.get("path")
+        self._needles = needles(wanted.get("body"))
+        rest = wanted.keys() - {*_PLAIN, "path"}
+        self._by_body = bool(rest) and rest <= {"body", "body_schema"}
+        self._whole = bool(rest) and not self._by_body
+        self._bodies: dict[bytes, bool] = {}
+        self._met: dict[int, bool] = {}
+
+    def is_met_by(self, number: int, record: Record) -> bool:
+        """Whether the call of that id matches."""
+        met = self._met.get(number)
+        if met is None:
+            met = self._met[number] = self._decided(record)
+        return met
+
+    def is_undecided_by(self, record: Record) -> bool:
+        """Whether only a cut body keeps mockcs from saying whether the call matches."""
+        return record[DIGEST] is not None and self.match.is_undecided_by(call_of(record))
+
+    def misses(self, record: Record) -> int:
+        """How many of the plain members differ: the least number of differences that there can be."""
+        return sum(record[place] != value for place, value in self._plain)
+
+    def _decided(self, record: Record) -> bool:
+        for place, value in self._plain:
+            if record[place] != value:
+                return False
+        if self._path is not None and not fnmatchcase(record[_PATH], self._path):
+            return False
+        if self._whole:
+            return self.match.is_met_by(call_of(record))
+        return not self._by_body or self._decided_by_body(record)
+
+    def _decided_by_body(self, record: Record) -> bool:
+        body, digest = record[BODY], record[DIGEST]
+        if digest is None and b"\\" not in body:
+            for needle in self._needles:
+                if needle not in body:
+                    return False
+        met = self._bodies.get(body) if digest is None else None
+        if met is None:
+            met = next(self.match.body_differences(body, record[BODY_SIZE], digest), None) is None
+            if digest is None:
+                self._bodies[body] = met
+        return met
 
 
-@dataclass(slots=True)
 class Count:
     """A verification by count, to be evaluated over one view after the other."""
 
-    match: Match
-    wanted: Wanted
-    reader: Reader = field(default_factory=Reader)
+    def __init__(self, match: Match, wanted: Wanted) -> None:
+        self._scan = Scan(match)
+        self._wanted = wanted
 
     def evaluate(self, view: View) -> Document:
-        """The verdict over the view, with the nearest calls unless it holds."""
-        calls = self.reader.read(view)
-        found = [call.id for call in calls if self.match.is_met_by(call)]
-        cut = sum(call.request.digest is not None and self.match.is_undecided_by(call) for call in calls)
-        verdict = self.wanted.verdict(len(found), view.evicted + len(view.in_flight) + cut)
-        rest = [call for call in calls if call.id not in set(found)]
-        return {
-            "verdict": verdict,
-            "found": len(found),
-            "calls": found,
-            "reason": f"wanted {self.wanted.words()}, found {len(found)}{_missing(view, cut)}",
-            "nearest": [] if verdict == "holds" else _nearest([self.match], rest),
-        }
+        """The verdict over the view."""
+        scan, records = self._scan, view.records
+        found = sorted([number for number, record in records.items() if scan.is_met_by(number, record)])
+        cut = sum(scan.is_undecided_by(record) for record in records.values() if record[DIGEST] is not None)
+        verdict = self._wanted.verdict(len(found), view.evicted + len(view.in_flight) + cut)
+        reason = f"wanted {self._wanted.words()}, found {len(found)}{_missing(view, cut)}"
+        return {"verdict": verdict, "found": len(found), "calls": found, "reason": reason}
+
+    def nearest(self, view: View, answer: Document) -> list[Document]:
+        """The calls that come nearest, of those that do not match."""
+        return _nearest(self._scan, view, set(answer["calls"]))
 
 
-@dataclass(slots=True)
 class Order:
     """A verification of an order: the matches as a subsequence of the calls."""
 
-    matches: list[Match]
-    reader: Reader = field(default_factory=Reader)
+    def __init__(self, matches: list[Match]) -> None:
+        self._scans = [Scan(match) for match in matches]
 
     def evaluate(self, view: View) -> Document:
         """The verdict over the view; a later match may be met by a call that is still to be known."""
-        calls = self.reader.read(view)
+        calls = sorted(view.records.items())
         found: list[int] = []
         rest = iter(calls)
-        for match in self.matches:
-            call = next((call for call in rest if match.is_met_by(call)), None)
-            if call is None:
+        for scan in self._scans:
+            number = next((number for number, record in rest if scan.is_met_by(number, record)), None)
+            if number is None:
                 break
-            found.append(call.id)
-        cut = sum(
-            call.request.digest is not None and any(match.is_undecided_by(call) for match in self.matches)
-            for call in calls
-        )
+            found.append(number)
+        cut = sum(any(scan.is_undecided_by(record) for scan in self._scans) for _, record in calls)
         missing = view.evicted + len(view.in_flight) + cut
-        holds = len(found) == len(self.matches)
-        undecided = not holds and missing >= self._unmet(calls)
+        holds = len(found) == len(self._scans)
+        undecided = not holds and missing > 0 and missing >= self._unmet(calls)
         verdict = "holds" if holds else "cannot_say" if undecided else "fails"
         missed = "" if holds else f", number {len(found) + 1} did not follow"
-        reason = f"{len(found)} of {len(self.matches)} came in this order{missed}{_missing(view, cut)}"
-        nearest = [] if holds else _nearest(self.matches[len(found) :][:1], calls)
-        return {"verdict": verdict, "found": len(found), "calls": found, "reason": reason, "nearest": nearest}
+        reason = f"{len(found)} of {len(self._scans)} came in this order{missed}{_missing(view, cut)}"
+        return {"verdict": verdict, "found": len(found), "calls": found, "reason": reason}
 
-    def _unmet(self, calls: list[Call]) -> int:
+    def nearest(self, view: View, answer: Document) -> list[Document]:
+        """The calls that come nearest to the match that did not follow."""
+        return _nearest(self._scans[len(answer["calls"])], view, set())
+
+    def _unmet(self, calls: list[tuple[int, Record]]) -> int:
         """How many of the missing calls it would take at the least for the order to hold."""
-        longest = [0] * (len(self.matches) + 1)  # of the matches that known calls meet in order
-        for call in calls:
+        longest = [0] * (len(self._scans) + 1)  # of the matches that known calls meet in order
+        for number, record in calls:
             row = longest[:]
-            for place, match in enumerate(self.matches):
-                met = longest[place] + 1 if match.is_met_by(call) else 0
+            for place, scan in enumerate(self._scans):
+                met = longest[place] + 1 if scan.is_met_by(number, record) else 0
                 row[place + 1] = max(row[place], longest[place + 1], met)
             longest = row
-        return len(self.matches) - longest[-1]
+        return len(self._scans) - longest[-1]
 
 
 def _missing(view: View, cut: int) -> str:
@@ -139,8 +182,18 @@ def _missing(view: View, cut: int) -> str:
     return f"; not known: {', '.join(told)}" if told else ""
 
 
-def _nearest(matches: list[Match], calls: list[Call]) -> list[Document]:
-    # The newest of equally near calls come first: they are the ones the tester has in mind.
-    scored = [(match.differences(call), call.id) for match in matches for call in calls]
-    scored.sort(key=lambda pair: (len(pair[0]), -pair[1]))
-    return [{"call": number, "differences": found} for found, number in scored[:_NEAREST]]
+def _nearest(scan: Scan, view: View, but: set[int]) -> list[Document]:
+    # The newest of equally near calls come first: they are the ones the tester has in mind. So an older call
+    # must be nearer than the last of the list to enter it.
+    best: list[tuple[int, int, list[str]]] = []
+    for number in sorted(view.records.keys() - but, reverse=True):
+        record = view.records[number]
+        full = len(best) == _NEAREST
+        if full and scan.misses(record) >= best[-1][0]:
+            continue
+        found = scan.match.differences(call_of(record))
+        if not full or len(found) < best[-1][0]:
+            best = sorted([*best, (len(found), -number, found)])[:_NEAREST]
+        if len(best) == _NEAREST and best[-1][0] <= 1:
+            break
+    return [{"call": -number, "differences": found} for _, number, found in best]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from mockcs.json_text import dumps
+from mockcs.json_text import dumps, pack
 from mockcs.messages import Document, Violation
 from mockcs.schemas import Validators
 
@@ -40,7 +40,7 @@ def violations_of(
 def broken_rows(schema: Document, document: Any) -> list[Violation]:
     """What the rows that a JSON Schema carries forbid in a document."""
     found: dict[str, Violation] = {}
-    for error in _checker(dumps(schema)).iter_errors(document):
+    for error in _checker(pack(schema)).iter_errors(document):
         for violation in _violations(error, schema):
             found.setdefault(violation.pointer, violation)
         if len(found) >= MOST:
@@ -53,10 +53,10 @@ def _checker(schema: bytes) -> jsonschema.Draft202012Validator:
     import jsonschema  # noqa: PLC0415 - slow to import, and a suite that makes no mistake never needs it
     import referencing  # noqa: PLC0415 - comes with jsonschema
 
-    from mockcs.json_text import reread  # noqa: PLC0415
+    from mockcs.json_text import unpack  # noqa: PLC0415
 
     # With a registry of its own, jsonschema fetches nothing.
-    return jsonschema.Draft202012Validator(reread(schema), registry=referencing.Registry())
+    return jsonschema.Draft202012Validator(unpack(schema), registry=referencing.Registry())
 
 
 def _violations(error: Any, schema: Document) -> Iterator[Violation]:

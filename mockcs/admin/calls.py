@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from functools import partial
@@ -14,7 +15,7 @@ from mockcs.admin import answer, asked, body, only, space
 from mockcs.calls import Call
 from mockcs.errors import MockcsError
 from mockcs.exports import curl_of, har_of
-from mockcs.journal import View, call_of
+from mockcs.journal import PLACES, Record, View, call_of
 from mockcs.json_text import dumps
 from mockcs.matching import Match, match_of
 from mockcs.messages import Document
@@ -43,13 +44,23 @@ def listed() -> Response:
 def _found() -> tuple[list[Call], View]:
     wanted = _filters()
     view = space().view()
-    since = int(wanted.get("since", 0))
-    records = [call_of(record) for number, record in view.records.items() if number > since]
-    flying = [call for call in view.in_flight if call.id > since]
-    found = sorted((call for call in (*records, *flying) if _passes(call, wanted)), key=lambda call: call.id)
-    if "limit" in wanted:
-        found = found[max(0, len(found) - int(wanted["limit"])) :]
-    return found, view
+    flying = {call.id: call for call in view.in_flight}
+    since, most = int(wanted.get("since", 0)), int(wanted.get("limit", sys.maxsize))
+    places = {name: place for name, place in PLACES.items() if name in wanted}
+    found: list[Call] = []
+    # From the newest back, so that no more records are read as calls than are asked for.
+    for number in sorted((*view.records, *flying), reverse=True):
+        if len(found) >= most or number <= since:
+            break
+        record = view.records.get(number)
+        if record is None:
+            call = flying[number]
+            values = {"operation": call.operation, "api": call.api, "method": call.request.method}
+            if _passes({**values, "path": call.request.path, "status": None}, wanted):
+                found.append(call)
+        elif _passes({name: record[place] for name, place in places.items()}, wanted):
+            found.append(call_of(record))
+    return found[::-1], view
 
 
 @blueprint.get("/calls/<int:number>")
@@ -79,7 +90,7 @@ def stream() -> Response:
         return Response(mimetype="text/event-stream")
     if not world.waiting.enter():
         raise too_many_waiting(world.settings)
-    calls: Queue[bytes] = Queue(world.settings.max_calls or 1)
+    calls: Queue[Record] = Queue(world.settings.max_calls or 1)
     with world.lock:
         streams = world.journal.streams
         streams.append(calls)
@@ -89,7 +100,7 @@ def stream() -> Response:
     return response
 
 
-def _events(world: Space, calls: Queue[bytes]) -> Iterator[bytes]:
+def _events(world: Space, calls: Queue[Record]) -> Iterator[bytes]:
     yield b": the calls of this space as they complete\n\n"
     while True:
         try:
@@ -174,11 +185,9 @@ def _filters() -> dict[str, str]:
     return wanted
 
 
-def _passes(call: Call, wanted: dict[str, str]) -> bool:
-    shown = {"operation": call.operation, "api": call.api, "method": call.request.method}
-    status = None if call.response is None else str(call.response.status)
-    return (
-        all(shown[name] == wanted[name] for name in shown if name in wanted)
-        and ("path" not in wanted or fnmatchcase(call.request.path, wanted["path"]))
-        and ("status" not in wanted or status == wanted["status"])
+def _passes(values: Document, wanted: dict[str, str]) -> bool:
+    return all(
+        fnmatchcase(value, wanted[name]) if name == "path" else str(value) == wanted[name]
+        for name, value in values.items()
+        if name in wanted
     )

@@ -7,9 +7,10 @@ from inspect import getmembers, isfunction
 
 from mockcs.documented import Manual
 from mockcs.errors import MockcsError
-from mockcs.messages import Answer, Params
+from mockcs.messages import Answer
 from mockcs.operations import composite, extensions, maintenance, metadata, services, states, tasks
 from mockcs.store import Store
+from mockcs.terms import Params
 
 Function = Callable[[Store, Params], Answer]
 

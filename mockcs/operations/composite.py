@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from mockcs.aggregate import new_service, refuse, start_part, take_over, unknown_states
 from mockcs.ids import written
-from mockcs.index import parts, twins, typed_twins
-from mockcs.messages import Answer, Change, CompositeEvent, Document, Event, Params
+from mockcs.index import anonymous, associated, history, parts, typed_twins
+from mockcs.messages import Answer, Change, CompositeEvent, Document, Event
 from mockcs.store import Resource, Store
+from mockcs.terms import Params
 
 _SERVICE_MEMBERS = ("customer_id", "contact_key", "service_type")
 _ABSENT = object()
@@ -68,7 +69,7 @@ class _Outcome:
 
     def _part(self, kind: str, event: Event, state_id: int | None = None) -> Resource:
         self.advice += unknown_states(self._store, self.service, event)
-        found = self._found_part(kind, event.own)
+        found = None if self.created["service"] else self._found_part(kind, event.own)  # a new service has no parts
         if found is not None:
             return self._took_over(found, event, state_id)
         part = start_part(self._store, kind, self.service, event, state_id)
@@ -77,11 +78,14 @@ class _Outcome:
     def _found_service(self, own: Document) -> Resource | None:
         compared = _SERVICE_MEMBERS if self._exact else tuple(name for name in _SERVICE_MEMBERS if name in own)
         member = "customer_id" if "customer_id" in own else "contact_key"
+        value = own[member]
         if "service_type" in compared:
-            key = typed_twins("service", member, own[member], own.get("service_type"))
+            keys = [typed_twins("service", member, value, own.get("service_type"))]
+        elif member == "customer_id":
+            keys = [history(value, active=True)]
         else:
-            key = twins("service", member, own[member])
-        candidates = self._store.newest_first("service", key)
+            keys = [anonymous(value, active=True), associated(value)]
+        candidates = self._store.newest_first("service", *keys)
         return next((each for each in candidates if _agree(each.members, own, compared)), None)
 
     def _found_part(self, kind: str, own: Document) -> Resource | None:
@@ -106,7 +110,7 @@ class _Outcome:
             number = resource.id
             form = self._params.readings["service-id"]
             shown = written(number, form) if resource.kind == "service" else number
-            self.changes.append(Change(resource.kind, shown, "created" if created else "updated"))
+            self.changes.append((resource.kind, shown, "created" if created else "updated"))
         return resource
 
 

@@ -8,8 +8,9 @@ from typing import Any
 from mockcs.aggregate import changed, part_of, service_of, tolerated
 from mockcs.errors import Refusal
 from mockcs.extensions import Extension, extension_of
-from mockcs.messages import Answer, Change, Document, Params, Violation
+from mockcs.messages import Answer, Document, Violation
 from mockcs.store import Resource, Store
+from mockcs.terms import Params
 from mockcs.violations import shown
 
 _ABSENT, _UNCHANGED = object(), object()
@@ -78,21 +79,20 @@ def delete_task_extension_record(store: Store, params: Params) -> Answer:
 
 def _edited(store: Store, params: Params, resource: Resource, edit: _Edit) -> Answer:
     sent = params.path.get("ext_name") or params.path["extension_name"]
-    schema = store.extension_schemas.get((resource.kind, sent.casefold())) if params.api == "8.1" else None
+    schema = store.extension_schemas.get((resource.kind, sent.casefold())) if params.terms.api == "8.1" else None
     name = extension_of(schema).name if schema else sent
     advice = _doubtful_name(store, params, resource, name)
     value = edit(params, resource, name, schema, advice)
     if value is _UNCHANGED:
         return Answer(advice=tuple(advice))
     store.update(resource, extensions={**resource.extensions, name: value})
-    return Answer(changes=(Change(resource.kind, changed(resource, params), "updated"),), advice=tuple(advice))
+    return Answer(changes=((resource.kind, changed(resource, params), "updated"),), advice=tuple(advice))
 
 
 def _doubtful_name(store: Store, params: Params, resource: Resource, name: str) -> list[str]:
-    known = store.spelling(name)
-    if params.api == "8.1" or known in (None, name) or name in resource.extensions:
+    if params.terms.api == "8.1" or name in resource.extensions:
         return []
-    return [f"{name} differs only by case from the attached data {known}"]
+    return [f"{name} differs only by case from the attached data {known}" for name, known in store.respelt([name])]
 
 
 def _replaced(params: Params, resource: Resource, name: str, _: bytes | None, __: list[str]) -> Any:

@@ -10,9 +10,10 @@ from mockcs.aggregate import removed
 from mockcs.clock import text_of
 from mockcs.errors import Refusal
 from mockcs.ids import written
-from mockcs.messages import Answer, Document, Params, Violation
+from mockcs.messages import Answer, Document, Violation
 from mockcs.resources import EVERYTHING, View, wanted_of
 from mockcs.store import Resource, Store
+from mockcs.terms import Params
 
 _MINUTE = 60_000
 _MEMORY = {"max_memory": 518464, "allocated_memory": 63936, "free_memory": 55989, "used_memory": 7947}
@@ -57,14 +58,14 @@ def set_server_mode(store: Store, params: Params) -> Answer:
 
 def query_server_status(store: Store, params: Params) -> Answer:
     """The server's mode, times and counters (Query Server Status, 8.1.x)."""
-    facts = params.server()
+    facts = params.terms.server()
     status: Document = {"version": "", "system_time": text_of(store.now), "mode": store.mode, **_MEMORY}
     return Answer(status | facts)
 
 
 def query_business_attributes(_: Store, params: Params) -> Answer:
     """The business attributes of the configuration, all, one by name, or that of a field (CV.WS.CONFIG.BA)."""
-    known = params.business.attributes
+    known = params.terms.business.attributes
     if not known:
         return Answer([])
     name, field = params.path.get("business-attribute-name"), params.query.get("cv-attribute")
@@ -72,7 +73,7 @@ def query_business_attributes(_: Store, params: Params) -> Answer:
         return Answer(_described(known.get(name), params, name))
     if field is None:
         return Answer([_described(each, params, each.name) for each in known.values()])
-    found = params.business.named(field)
+    found = params.terms.business.named(field)
     if params.readings["cv-attribute-answer"] == "object":
         return Answer(_described(found, params, field))
     return Answer([] if found is None else [_described(found, params, field)])

@@ -5,9 +5,10 @@ from __future__ import annotations
 from mockcs.aggregate import changed
 from mockcs.errors import Refusal
 from mockcs.extensions import full_form
-from mockcs.json_text import dumps, reread
-from mockcs.messages import Answer, Change, Document, Params, Violation
+from mockcs.json_text import pack, unpack
+from mockcs.messages import Answer, Document, Violation
 from mockcs.store import Store
+from mockcs.terms import Params
 
 
 def create_service_extension_schema(store: Store, params: Params) -> Answer:
@@ -60,14 +61,14 @@ def _delete(store: Store, params: Params, kind: str) -> Answer:
     key = (kind, name.casefold())
     if key not in store.extension_schemas:
         raise Refusal("nothing_deleted", name=name)
-    own = reread(store.extension_schemas[key])["name"]
+    own = unpack(store.extension_schemas[key])["name"]
     store.extension_schemas = {each: text for each, text in store.extension_schemas.items() if each != key}
-    changes = [Change("extension_schema", own, "deleted")]
+    changes = [("extension_schema", own, "deleted")]
     for resource in store.all(kind):
         if own in resource.extensions:
             kept = {name: value for name, value in resource.extensions.items() if name != own}
             store.update(resource, extensions=kept)
-            changes.append(Change(kind, changed(resource, params), "updated"))
+            changes.append((kind, changed(resource, params), "updated"))
     return Answer(changes=tuple(changes), advice=_doubts(store, kind))
 
 
@@ -89,8 +90,8 @@ def _create(store: Store, params: Params, kind: str) -> Answer:
         violation = Violation("/name", name, sentence, "choose another name", row | page)
         raise Refusal("schema_exists", (violation,), name=name)
     # A new table, so that whoever reads the schemas without the lock sees one state or the other.
-    store.extension_schemas = {**store.extension_schemas, key: dumps(full_form(document))}
-    changes = (Change("extension_schema", name, "created"),)
+    store.extension_schemas = {**store.extension_schemas, key: pack(full_form(document))}
+    changes = (("extension_schema", name, "created"),)
     return Answer({"name": name}, {"extension-name": name}, changes=changes, advice=_doubts(store, kind))
 
 
@@ -98,8 +99,8 @@ def _query(store: Store, params: Params, kind: str) -> Answer:
     schemas = store.extension_schemas
     name = params.path.get("extension-name")
     if name is None:
-        return Answer([reread(text) for (of, _), text in schemas.items() if of == kind])
+        return Answer([unpack(text) for (of, _), text in schemas.items() if of == kind])
     text = schemas.get((kind, name.casefold()))
     if text is None:
         raise Refusal("schema_not_found", name=name)
-    return Answer(reread(text))
+    return Answer(unpack(text))

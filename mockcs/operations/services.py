@@ -6,9 +6,9 @@ from functools import partial
 
 from mockcs.aggregate import (
     changed,
-    deadlines,
     doubtful_time,
     end_service,
+    expiry,
     new_service,
     refuse,
     removed,
@@ -21,9 +21,10 @@ from mockcs.clock import text_of
 from mockcs.errors import Refusal
 from mockcs.ids import written
 from mockcs.index import anonymous, history
-from mockcs.messages import Answer, Change, Event, Params
+from mockcs.messages import Answer, Change, Event
 from mockcs.resources import View, wanted_of
 from mockcs.store import Resource, Store
+from mockcs.terms import Params
 
 
 def start_service(store: Store, params: Params) -> Answer:
@@ -35,7 +36,7 @@ def start_service(store: Store, params: Params) -> Answer:
     service_id = written(service.id, params.readings["service-id"])
     ids = {"service_id": service_id}
     form = ("services", "service").index(params.readings["start-service-location"])
-    changes = (Change("service", service_id, "created"),)
+    changes = (("service", service_id, "created"),)
     return Answer(ids, ids, location=form, changes=changes, advice=_short_life(store, service.expires))
 
 
@@ -61,7 +62,7 @@ def complete_service(store: Store, params: Params) -> Answer:
     if open_parts:
         advice.append(f"the service is completed while {open_parts} of its states and tasks are open")
     timestamp = event.occasion.get("timestamp", text_of(store.now))
-    ordered = deadlines(params, event, store.now, timestamp)["expires"]
+    ordered = expiry(params.terms, event, store.now, timestamp)
     times = {} if ordered is None else {"expires": ordered}
     advice += _short_life(store, ordered)
     ended = end_service(store, service, event, cascade=cascade, **times)
@@ -79,7 +80,7 @@ def update_expiration_time(store: Store, params: Params) -> Answer:
     if not params.body.keys() & {"ttl", "expiration_time"}:
         nothing = "neither ttl nor expiration_time is given, so nothing changes"
         return Answer(advice=(tolerated(params, "expiration-none-given", nothing),))
-    expires = deadlines(params, Event({}, {}, params.body, {}), store.now, text_of(store.now))["expires"]
+    expires = expiry(params.terms, Event({}, {}, params.body, {}), store.now, text_of(store.now))
     if expires is not None and expires <= store.now and params.readings["expiration-in-past"] == "refuse":
         refuse("expiration-in-past", "the expiration lies in the past")
     store.update(service, expires=expires)
@@ -97,13 +98,13 @@ def query_service_by_id(store: Store, params: Params) -> Answer:
 def query_services(store: Store, params: Params) -> Answer:
     """The services of a customer, active, completed or both (Query Services, 8.5.1)."""
     customer_id = params.path["customer_id"]
-    return _found(store, params, [history(customer_id, active=active) for active in params.selection])
+    return _found(store, params, [history(customer_id, active=active) for active in params.terms.selection])
 
 
 def query_anonymous_services(store: Store, params: Params) -> Answer:
     """The anonymous services of a contact key, active, completed or both (Query Services, 8.5.1)."""
     contact_key = params.path["contact_key"]
-    return _found(store, params, [anonymous(contact_key, active=active) for active in params.selection])
+    return _found(store, params, [anonymous(contact_key, active=active) for active in params.terms.selection])
 
 
 def _found(store: Store, params: Params, keys: list[str]) -> Answer:
@@ -117,7 +118,7 @@ def _found(store: Store, params: Params, keys: list[str]) -> Answer:
 def _passes(service: Resource, params: Params) -> bool:
     # started_from is inclusive, started_to exclusive (Query Services, 8.5.1); the texts compare like the times.
     query, started = params.query, service.members["started"]["timestamp"]
-    same = partial(params.business.same, "service", "service_type")
+    same = partial(params.terms.business.same, "service", "service_type")
     types = query.get("service_types")
     return (
         query.get("started_from", started) <= started
@@ -133,4 +134,4 @@ def _short_life(store: Store, expires: int | None) -> tuple[str, ...]:
 
 
 def _changed(service: Resource, params: Params, change: str) -> tuple[Change, ...]:
-    return (Change("service", changed(service, params), change),)
+    return (("service", changed(service, params), change),)

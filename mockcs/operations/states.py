@@ -18,9 +18,10 @@ from mockcs.aggregate import (
     tolerated,
 )
 from mockcs.ids import written
-from mockcs.messages import Answer, Change, Document, Event, Params
+from mockcs.messages import Answer, Document, Event
 from mockcs.resources import View, wanted_of
 from mockcs.store import Store
+from mockcs.terms import Params
 
 _FROM = ("state_id", "disposition", "disposition_desc")
 _TO = ("state_type", "est_duration")
@@ -51,7 +52,7 @@ def perform_state_transition(store: Store, params: Params) -> Answer:
     begun = {name: to[name] for name in _TO if name in to} | {"previous_state_id": old.id}
     new = start_part(store, "state", service, Event(begun, event.occasion, {}, event.extensions))
     ids = {"state_id": new.id}
-    changes = (Change("state", old.id, "completed"), Change("state", new.id, "created"))
+    changes = (("state", old.id, "completed"), ("state", new.id, "created"))
     return Answer(ids, {"service_id": service_id, **ids}, changes=changes, advice=tuple(advice))
 
 

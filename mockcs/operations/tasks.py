@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from mockcs.aggregate import complete_in_path, part_of, query_parts, start_in_path
-from mockcs.messages import Answer, Params
+from mockcs.messages import Answer
 from mockcs.resources import View, wanted_of
 from mockcs.store import Store
+from mockcs.terms import Params
 
 
 def start_task(store: Store, params: Params) -> Answer:

@@ -1,0 +1,100 @@
+"""The terms of an operation in a space: what stands fixed until a reading changes, looked up once, not once a call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cached_property, partial
+from typing import Any
+
+from mockcs.business import BusinessAttributes
+from mockcs.documented import Field, Manual, Operation
+from mockcs.messages import Document, Event, Violation, record
+from mockcs.schemas import Validators
+from mockcs.settings import Settings
+from mockcs.violations import broken_rows
+
+_SELECTIONS = {"active": (True,), "completed": (False,)}
+
+
+class Table:
+    """A field table under the readings in force: its rows, its validators and its names."""
+
+    def __init__(self, manual: Manual, validators: Validators, api: str, name: str, overlays: frozenset[str]) -> None:
+        self.name = name
+        self.rows = tuple(row for row in manual.rows(api, name) if not row.reading or row.reading in overlays)
+        self.places = manual.places.get((api, name), {})
+        self.names = manual.names(api, name)
+        self.others = manual.others(api, name)
+        self.is_valid = validators.validator(api, name, overlays).is_valid
+        self._schema = partial(validators.schema, api, name, overlays)
+
+    @property
+    def open_row(self) -> Field:
+        """The row that stands for any further member."""
+        return next(row for row in self.rows if row.is_open)
+
+    @cached_property
+    def types(self) -> dict[str, str]:
+        """The type of each field."""
+        return {row.field: row.type for row in self.rows}
+
+    @cached_property
+    def schema(self) -> Document:
+        """The table's JSON Schema."""
+        return self._schema()
+
+    def violations(self, document: Any) -> list[Violation]:
+        """What the rows forbid in a document, in the order of the document; empty when it is right."""
+        return [] if self.is_valid(document) else broken_rows(self.schema, document)
+
+
+class Terms:
+    """What an operation's row, the settings and the readings of its generation say of every call of it."""
+
+    def __init__(
+        self,
+        operation: Operation,
+        settings: Settings,
+        business: BusinessAttributes,
+        readings: Mapping[str, str],
+        table: Callable[[str], Table],
+        server: Callable[[], Document],
+    ) -> None:
+        self.operation = operation
+        self.api = operation.api
+        self.settings = settings
+        self.business = business
+        self.readings = readings
+        self.table = table
+        self.server = server
+        self.body = table(operation.body_table) if operation.body_table else None
+        self.query = table(operation.query) if operation.query else None
+        self.status = int(readings.get(operation.status, operation.status))
+        self.absolute = readings["location-form"] == "absolute"
+        self.selection = _SELECTIONS.get(operation.path.rpartition("/")[2], (True, False))
+        self.lifetime = settings.expiration_ms
+        self.from_event = readings.get("expiration-base") == "event"
+        self.guarded = bool(settings.users or settings.basic_auth or settings.tenant)
+
+
+@record
+class Params:
+    """What an operation's function gets: checked and converted.
+
+    `path` and `query` hold typed values; `body` is the event, the events of a composite start, or the document
+    of a schema.
+    """
+
+    path: Mapping[str, Any]
+    query: Mapping[str, Any]
+    body: Any
+    terms: Terms
+
+    @property
+    def readings(self) -> Mapping[str, str]:
+        """The choices in force for this generation."""
+        return self.terms.readings
+
+    def event(self) -> Event:
+        """The body as an event."""
+        return self.body if isinstance(self.body, Event) else Event({}, {}, {}, {})
