@@ -1,19 +1,39 @@
-"""create_app(): the Flask app, its `wsgi_app` wrapped by the front."""
+"""create_app(): the Flask app, its `wsgi_app` wrapped by the front; and for a server the same, Flask left for later."""
 
 from __future__ import annotations
 
-from functools import partial
+import threading
+from collections.abc import Iterable
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, NamedTuple
 
-from flask import Flask
-
-from mockcs import admin, documented
+from mockcs import documented
+from mockcs.documented import Manual
 from mockcs.errors import MockcsError
-from mockcs.front import Front
+from mockcs.front import Environ, Front, StartResponse, Wsgi
 from mockcs.portable import read_state, restore
 from mockcs.routes import Routes
 from mockcs.schemas import Validators
 from mockcs.settings import Settings
 from mockcs.spaces import Spaces
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+
+class _Rules(NamedTuple):
+    """What requests are answered by. Nobody changes it, so any number of mocks may have the same."""
+
+    manual: Manual
+    validators: Validators
+    routes: Routes
+
+
+class Mock(NamedTuple):
+    """A mock as a server needs it: its spaces, and the WSGI callable in front of them."""
+
+    spaces: Spaces
+    wsgi: Front
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -21,18 +41,57 @@ def create_app(settings: Settings | None = None) -> Flask:
 
     Takes the settings of `mockcs serve`; raises MockcsError for a bad reading, table or schema.
     """
-    settings = settings or Settings()
-    manual = documented.read(settings.schemas)
-    spaces = Spaces(manual, Validators(manual), settings)
+    rules, spaces = _begun(settings or Settings())
+    app = _admin(spaces)
+    # Flask's documented way to put a layer of one's own in front of its dispatch.
+    app.wsgi_app = Front(spaces, rules.routes, app.wsgi_app)  # type: ignore[method-assign]
+    return app
+
+
+def create_mock(settings: Settings) -> Mock:
+    """What `create_app` gives, for a server: Flask comes with the first request to the admin API."""
+    rules, spaces = _begun(settings)
+    return Mock(spaces, Front(spaces, rules.routes, _Admin(spaces)))
+
+
+class _Admin:
+    """The admin API, made when it is first asked: importing Flask takes as long as all the rest of a start."""
+
+    def __init__(self, spaces: Spaces) -> None:
+        self._spaces = spaces
+        self._lock = threading.Lock()
+        self._app: Wsgi | None = None
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        with self._lock:
+            app = self._app = self._app or _admin(self._spaces).wsgi_app
+        return app(environ, start_response)
+
+
+def _admin(spaces: Spaces) -> Flask:
+    from mockcs.admin import app_of  # noqa: PLC0415 - see _Admin
+
+    return app_of(spaces)
+
+
+def _begun(settings: Settings) -> tuple[_Rules, Spaces]:
+    rules = _rules(settings.schemas) if settings.schemas else _shipped()
+    spaces = Spaces(rules.manual, rules.validators, settings)
     if settings.state:
         document = read_state(settings.state)
         try:
             spaces.begin_with(partial(restore, document=document))
         except MockcsError as error:
             raise MockcsError(f"{settings.state}: {error}", hint=error.hint) from error
-    app = Flask("mockcs", static_folder=None)
-    app.extensions["mockcs"] = spaces
-    admin.register(app)
-    # Flask's documented way to put a layer of one's own in front of its dispatch.
-    app.wsgi_app = Front(spaces, Routes(manual), app.wsgi_app)  # type: ignore[method-assign]
-    return app
+    return rules, spaces
+
+
+@lru_cache(maxsize=1)
+def _shipped() -> _Rules:
+    # Somebody's own set may be changed between two mocks of one process, the shipped one may not.
+    return _rules("")
+
+
+def _rules(folder: str) -> _Rules:
+    manual = documented.read(folder)
+    return _Rules(manual, Validators(manual), Routes(manual))

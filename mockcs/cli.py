@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import shutil
 import sys
 import threading
 import time
@@ -144,8 +143,7 @@ def explain(operation: str) -> None:
     """Tell what the manual says of an operation, and what is inferred."""
     from mockcs.explaining import explained  # noqa: PLC0415 - only who asks pays
 
-    width = shutil.get_terminal_size().columns
-    for line in explained(documented.read(), operation, width):
+    for line in explained(documented.read(), operation, _width()):
         click.echo(line)
 
 
@@ -159,7 +157,13 @@ def ledger(as_json: bool) -> None:
         return
     for row in rows:
         text = f"{row.api} {row.number}: {row.question} {row.answered_by}."
-        click.echo(click.wrap_text(text, width=shutil.get_terminal_size().columns, subsequent_indent="    "))
+        click.echo(click.wrap_text(text, width=_width(), subsequent_indent="    "))
+
+
+def _width() -> int:
+    from shutil import get_terminal_size  # noqa: PLC0415 - brings every kind of archive with it
+
+    return get_terminal_size().columns
 
 
 @main.group()

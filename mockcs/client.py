@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from mockcs.errors import MockcsError
 from mockcs.report import failed_order, failed_verification, unknown_service
 from mockcs.settable import ClockHand, Ids, Readings
+from mockcs.transport import Transport
 from mockcs.values import Call, Calls, Service
 
 _PATH_85 = "/genesys/1/cs"
@@ -29,11 +30,14 @@ class Client:
         self.space = space
         self._token = token
         self._refused: list[Call] = []
+        self._transport = Transport()
         self._prefix = f"/__space/{quote(space, safe='')}" if space else ""
 
     def of(self, space: str | None) -> Client:
         """A new client of another space of the same mock, None for the default one."""
-        return Client(self.base_url, space=space, token=self._token)
+        other = Client(self.base_url, space=space, token=self._token)
+        other._transport = self._transport
+        return other
 
     def __repr__(self) -> str:
         """Where it points to."""
@@ -258,18 +262,11 @@ class Client:
         self, method: str, path: str, body: bytes | None, headers: dict[str, str], seconds: float
     ) -> tuple[int, bytes]:
         __tracebackhide__ = True
-        parts = urlsplit(self.base_url)
-        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        connection = kind(parts.hostname or "", parts.port, timeout=seconds)
         try:
-            connection.request(method, parts.path + path, body, headers)
-            answer = connection.getresponse()
-            return answer.status, answer.read()
+            return self._transport.answer(self.base_url, method, path, body, headers, seconds)
         except (OSError, http.client.HTTPException) as error:
             # The cause is in the sentence; its frames, deep in http.client, are nothing to a tester.
             raise MockcsError(f"no mockcs answers at {self.base_url}: {error}") from None
-        finally:
-            connection.close()
 
 
 def _checked(url: str) -> str:

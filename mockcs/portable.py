@@ -12,7 +12,7 @@ from mockcs.clock import Clock, milliseconds_of, text_of
 from mockcs.errors import MockcsError
 from mockcs.extensions import full_form
 from mockcs.ids import LARGEST, Ids
-from mockcs.json_text import NotJson, dumps, loads, reread
+from mockcs.json_text import NotJson, loads, pack, unpack
 from mockcs.messages import Document
 from mockcs.resources import EVERYTHING, LISTS, View
 from mockcs.schemas import DATE_TIME
@@ -38,7 +38,7 @@ def state_of(space: Space) -> Document:
     document: Document = {
         "services": [_shown(space, service) for service in sorted(store.all("service"), key=lambda each: each.id)],
         "extension_schemas": {
-            f"{kind}s": [reread(text) for (of, _), text in store.extension_schemas.items() if of == kind]
+            f"{kind}s": [unpack(text) for (of, _), text in store.extension_schemas.items() if of == kind]
             for kind in _KINDS
         },
         "ids": asdict(store.ids),
@@ -255,7 +255,7 @@ def _schemas(space: Space, document: Any) -> Iterator[tuple[tuple[str, str], byt
             if name in seen:
                 raise _wrong(f"{place}/name", f"there is a schema {schema['name']} already")
             seen.add(name)
-            yield (kind, name), dumps(full_form(schema))
+            yield (kind, name), pack(full_form(schema))
 
 
 def _choice(space: Space, name: str, value: Any) -> str:

@@ -51,9 +51,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
-def mockcs_server(pytestconfig: pytest.Config) -> Iterator[Client]:
+def mockcs_server(request: pytest.FixtureRequest) -> Iterator[Client]:
     """The mock for the session, one for each xdist worker: at --mockcs-url, or in this process on a free port."""
-    url = pytestconfig.getoption("--mockcs-url")
+    url = request.config.getoption("--mockcs-url")
     if url:
         yield _reached(url)
         return

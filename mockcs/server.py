@@ -17,12 +17,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from flask import Flask
-
 from mockcs import __version__
-from mockcs.app import create_app
+from mockcs.app import create_mock
 from mockcs.errors import MockcsError
+from mockcs.front import Wsgi
 from mockcs.settings import Settings, in_url
+from mockcs.turns import Turns
 
 if TYPE_CHECKING:
     from mockcs.client import Client
@@ -46,7 +46,7 @@ class Server:
     def __init__(self, settings: Settings | None = None, *, host: str | None = None, port: int = 0) -> None:
         given = settings or Settings()
         self._settings = replace(given, host=host or given.host, port=port)
-        self._app = create_app(self._settings)
+        self._mock = create_mock(self._settings)
         self._address = (self._settings.host, port)
         self._server: Any = None
         self._thread: threading.Thread | None = None
@@ -64,22 +64,13 @@ class Server:
 
     def start(self) -> Self:
         """Listen and answer, in a thread of its own."""
-        from werkzeug.serving import make_server  # noqa: PLC0415 - `mockcs serve` needs none of it
+        from mockcs.threaded import Threaded  # noqa: PLC0415 - `mockcs serve` needs none of it
 
         with bound(*self._address) as listener:
             listener.listen(128)
-            host, port = listener.getsockname()[:2]
-            self._address = (self._address[0], port)
-            self._server = make_server(
-                host,
-                port,
-                self._app,
-                threaded=True,
-                request_handler=_quiet(),
-                ssl_context=self._certificate(),
-                fd=listener.fileno(),
-            )
-        self._app.extensions["mockcs"].open()
+            self._address = (self._address[0], listener.getsockname()[1])
+            self._server = Threaded(listener, self._mock.wsgi, self._certificate())
+        self._mock.spaces.open()
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), name="mockcs", daemon=True)
         self._thread.start()
         return self
@@ -87,7 +78,9 @@ class Server:
     def _certificate(self) -> ssl.SSLContext | None:
         if not self._settings.tls_cert:
             return None
-        context = _LateHandshake(ssl.PROTOCOL_TLS_SERVER)
+        from mockcs.threaded import LateHandshake  # noqa: PLC0415 - see start()
+
+        context = LateHandshake(ssl.PROTOCOL_TLS_SERVER)
         try:
             context.load_cert_chain(self._settings.tls_cert, self._settings.tls_key)
         except OSError as error:
@@ -97,9 +90,10 @@ class Server:
     def stop(self) -> None:
         """Stop listening; answers that are under way are let go."""
         if self._thread is not None:
-            self._app.extensions["mockcs"].close()
+            self._mock.spaces.close()
             self._server.shutdown()
             self._server.server_close()
+            self._server.hang_up()
             self._thread.join(_STOP_SECONDS)
             self._thread = None
 
@@ -118,34 +112,6 @@ class Server:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
-
-
-class _LateHandshake(ssl.SSLContext):
-    """Shakes hands in the thread of a connection, so that one who says nothing holds nobody else up."""
-
-    def wrap_socket(self, sock: socket.socket, *args: Any, **more: Any) -> ssl.SSLSocket:
-        """The socket, whose connections shake hands at their first reading."""
-        return super().wrap_socket(sock, *args, **{**more, "do_handshake_on_connect": False})
-
-
-def _quiet() -> type:
-    from werkzeug.serving import WSGIRequestHandler  # noqa: PLC0415 - see start()
-
-    class Quiet(WSGIRequestHandler):
-        """Leaves the process's logging alone: the journal says what came."""
-
-        def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - werkzeug's name
-            """Say nothing."""
-
-        def handle_expect_100(self) -> bool:
-            """Leave the interim answer to werkzeug, which sends one itself."""
-            return True
-
-        def connection_dropped(self, error: BaseException, environ: Any = None) -> None:  # noqa: ARG002
-            """Read no further request from a connection that a fault has broken, or a client has left."""
-            self.close_connection = True
-
-    return Quiet
 
 
 def bound(host: str, port: int) -> socket.socket:
@@ -173,7 +139,7 @@ def bound(host: str, port: int) -> socket.socket:
 class _Loader:
     """Gives granian's worker the app: the one built here when the worker is a fork, else a new one."""
 
-    def __init__(self, settings: Settings, app: Flask | None, port: int, line: str) -> None:
+    def __init__(self, settings: Settings, app: Wsgi | None, port: int, line: str) -> None:
         self._settings = settings
         self._app = app
         self._port = port
@@ -182,15 +148,15 @@ class _Loader:
     def __reduce__(self) -> tuple[Callable[..., _Loader], tuple[Any, ...]]:
         return _Loader, (self._settings, None, self._port, self._line)
 
-    def __call__(self, *_: Any, **__: Any) -> Flask:
-        app = self._app or create_app(self._settings)
+    def __call__(self, *_: Any, **__: Any) -> Wsgi:
+        app = self._app or create_mock(self._settings).wsgi
         # granian puts the environment into every WSGI environ, where HTTP_PROXY would pass for a header.
         os.environ.clear()
         _log_calls(self._settings)
         threading.Thread(target=_end_with_parent, name="mockcs-parent", daemon=True).start()
         address = (self._settings.host, self._port)
         threading.Thread(target=_announce, args=(address, self._line), name="mockcs-ready", daemon=True).start()
-        return app
+        return Turns(app)
 
 
 def _announce(address: tuple[str, int], line: str) -> None:
@@ -221,7 +187,7 @@ def serve(settings: Settings) -> None:
         return
     with bound(settings.host, settings.port) as probe:
         address, port = probe.getsockname()[:2]
-    app = create_app(settings)
+    app = create_mock(settings).wsgi
     server = _granian(settings, address, port)
     try:
         loader = _Loader(settings, app, port, _line(settings, port))

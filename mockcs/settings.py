@@ -120,9 +120,10 @@ def lifetime_of(text: str) -> int:
     return int(found[1]) * _SECONDS[found[2]] * 1000
 
 
+@lru_cache(maxsize=64)
 def is_loopback(host: str) -> bool:
     """Whether only this machine reaches an address."""
-    from ipaddress import ip_address  # noqa: PLC0415 - asked once or twice
+    from ipaddress import ip_address  # noqa: PLC0415 - slow to import, and `localhost` does without
 
     # pytest-flask calls its server localhost.localdomain; a name such as 127.example.com is anybody's.
     try:

@@ -82,16 +82,19 @@ def only(document: Document, *names: str) -> None:
             raise MockcsError(f"there is no member {name!r} here", hint=f"it may have {', '.join(names) or 'none'}")
 
 
-def register(app: Flask) -> None:
-    """Put the admin API into the app."""
+def app_of(spaces: Spaces) -> Flask:
+    """The admin API of these spaces as a Flask app."""
     from mockcs.admin import calls, clock, faults, manual, safety, state  # noqa: PLC0415 - they need what stands above
 
+    app = Flask("mockcs", static_folder=None)
+    app.extensions["mockcs"] = spaces
     for module in (calls, clock, faults, manual, state):
         app.register_blueprint(module.blueprint, url_prefix="/__admin")
     app.register_error_handler(MockcsError, _wrong)
     app.register_error_handler(HTTPException, _http)
     app.before_request(safety.checked)
     app.after_request(_versioned)
+    return app
 
 
 def _wrong(error: MockcsError) -> Response:

@@ -1,0 +1,153 @@
+"""werkzeug's threaded server, with connections that stay open: one request after the other on each of them."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from io import BufferedIOBase
+from typing import Any
+
+from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
+
+from mockcs.front import Environ, Wsgi
+
+_CHUNK = 64 * 2**10
+_MOST_CHUNKS = 2**14
+_SILENCE = 0.01
+_DIGITS = 18
+
+
+class Threaded(ThreadedWSGIServer):
+    """Answers on a socket that listens, each connection in a thread of its own."""
+
+    def __init__(self, listener: socket.socket, wsgi: Wsgi, certificate: ssl.SSLContext | None) -> None:
+        self._open: set[socket.socket] = set()
+        self.answering: set[socket.socket] = set()
+        host, port = listener.getsockname()[:2]
+        super().__init__(host, port, wsgi, Connection, ssl_context=certificate, fd=listener.fileno())
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Begin a connection."""
+        self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """End a connection."""
+        self._open.discard(request)
+        super().shutdown_request(request)
+
+    def hang_up(self) -> None:
+        """End all connections; answers that are under way are let go."""
+        for connection in list(self._open):
+            how = socket.SHUT_RD if connection in self.answering else socket.SHUT_RDWR
+            with suppress(OSError):  # it has gone already
+                # Not the method of a TLS socket, which would send what is left of an answer in plain.
+                socket.socket.shutdown(connection, how)
+
+
+class LateHandshake(ssl.SSLContext):
+    """Shakes hands in the thread of a connection, so that one who says nothing holds nobody else up."""
+
+    def wrap_socket(self, sock: socket.socket, *args: Any, **more: Any) -> ssl.SSLSocket:
+        """The socket, whose connections shake hands at their first reading."""
+        return super().wrap_socket(sock, *args, **{**more, "do_handshake_on_connect": False})
+
+
+class _Body:
+    """The body of one request, and nothing of the request that follows it."""
+
+    def __init__(self, stream: BufferedIOBase, left: int | None) -> None:
+        self._stream = stream
+        self._left = left  # None for a body in chunks, which knows its end by itself
+        self.ended = left == 0
+
+    def read(self, size: int = -1) -> bytes:
+        """So many bytes, or fewer at the end."""
+        if self._left is None:
+            data = self._stream.read(size)
+            self.ended = size < 0 or len(data) < size
+            return data
+        data = self._stream.read(self._left if size < 0 else min(size, self._left))
+        self._left -= len(data)
+        self.ended = self._left == 0
+        return data
+
+
+class Connection(WSGIRequestHandler):
+    """One connection. It leaves the process's logging alone: the journal says what came."""
+
+    server: Threaded
+    protocol_version = "HTTP/1.1"
+
+    def run_wsgi(self) -> None:
+        """Answer a request; werkzeug would say that the connection ends with the answer."""
+        environ = self.make_environ()
+        body = environ["wsgi.input"] = self._body(environ)
+        self.server.answering.add(self.connection)
+        try:
+            self._answer(environ, body)
+        finally:
+            self.server.answering.discard(self.connection)
+        if not body.ended:
+            self._drain()
+
+    def _answer(self, environ: Environ, body: _Body) -> None:
+        begun: list[tuple[str, list[tuple[str, str]]]] = []
+
+        def start(status: str, headers: list[tuple[str, str]], _: Any = None) -> Callable[[bytes], object]:
+            begun.append((status, headers))
+            return self.wfile.write
+
+        answer = self.server.app(environ, start)
+        try:
+            parts = iter(answer)
+            first = next(parts, b"")
+            if not body.ended or self.request_version != self.protocol_version:
+                self.close_connection = True
+            self._send(*begun[-1], first, parts)
+        finally:
+            if hasattr(answer, "close"):
+                answer.close()
+
+    def _body(self, environ: Environ) -> _Body:
+        if environ.get("wsgi.input_terminated"):
+            return _Body(environ["wsgi.input"], None)
+        length = environ.get("CONTENT_LENGTH") or "0"
+        if not length.isdecimal() or len(length) > _DIGITS or "HTTP_TRANSFER_ENCODING" in environ:
+            self.close_connection = True  # nobody knows where the next request begins
+            return _Body(self.rfile, 0)
+        return _Body(self.rfile, int(length))
+
+    def _send(self, status: str, headers: list[tuple[str, str]], first: bytes, parts: Iterable[bytes]) -> None:
+        length = next((int(value) for name, value in headers if name.lower() == "content-length"), None)
+        bare = self.command == "HEAD" or status[:3] in ("204", "304")
+        if length is None and not bare:
+            self.close_connection = True  # only the end tells the length of a stream
+        lines = [f"HTTP/1.1 {status}", f"Server: {self.version_string()}", f"Date: {self.date_time_string()}"]
+        lines += [f"{name}: {value}" for name, value in headers]
+        lines += ["Connection: close"] if self.close_connection else []
+        # In one piece, for a client that gets the head alone may put off saying so, and with that the rest.
+        self.wfile.write("\r\n".join([*lines, "\r\n"]).encode("latin-1") + first)
+        sent = len(first)
+        for part in parts:
+            self.wfile.write(part)
+            sent += len(part)
+        if not bare and sent != length:
+            self.close_connection = True  # a fault has cut it short
+
+    def _drain(self) -> None:
+        # What was sent and never read would turn the end of the connection into a reset, and lose the answer.
+        self.connection.settimeout(_SILENCE)
+        with suppress(OSError):
+            for _ in range(_MOST_CHUNKS):
+                if not self.rfile.read1(_CHUNK):
+                    return
+
+    def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - werkzeug's name
+        """Say nothing."""
+
+    def connection_dropped(self, error: BaseException, environ: Any = None) -> None:  # noqa: ARG002
+        """Read no further request from a connection that a fault has broken, or a client has left."""
+        self.close_connection = True

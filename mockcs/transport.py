@@ -1,0 +1,81 @@
+"""How a client reaches a mock: connections that are kept open between its questions."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import select
+import time
+import weakref
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+_KEPT_SECONDS = 5.0
+
+
+class _Kept(NamedTuple):
+    connection: http.client.HTTPConnection
+    base_url: str
+    process: int
+    since: float
+
+
+class Transport:
+    """Connections of clients to a mock, one for each question that is under way at the same time."""
+
+    def __init__(self) -> None:
+        self._kept: list[_Kept] = []
+        # A suite that takes warnings for errors must not meet a connection that nobody has closed.
+        weakref.finalize(self, _close, self._kept)
+
+    def answer(
+        self, base_url: str, method: str, path: str, body: bytes | None, headers: dict[str, str], seconds: float
+    ) -> tuple[int, bytes]:
+        """Status and body of the answer; OSError or http.client.HTTPException when there is none."""
+        __tracebackhide__ = True
+        connection = self._connection(base_url, seconds)
+        try:
+            connection.request(method, urlsplit(base_url).path + path, body, headers)
+            answer = connection.getresponse()
+            found = answer.status, answer.read()
+        except BaseException:
+            connection.close()
+            raise
+        if connection.sock is not None:  # else the mock wanted it to end here
+            self._kept.append(_Kept(connection, base_url, os.getpid(), time.monotonic()))
+        return found
+
+    def _connection(self, base_url: str, seconds: float) -> http.client.HTTPConnection:
+        __tracebackhide__ = True
+        while self._kept:
+            kept = self._kept.pop()
+            if _is_fit(kept, base_url):
+                kept.connection.sock.settimeout(seconds)
+                return kept.connection
+            kept.connection.close()
+        parts = urlsplit(base_url)
+        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        return kind(parts.hostname or "", parts.port, timeout=seconds)
+
+
+def _is_fit(kept: _Kept, base_url: str) -> bool:
+    # The mock may have moved or ended, a fork may have taken the connection along, and whoever stands between
+    # may close it just while a question is sent: not so soon.
+    return (
+        kept.base_url == base_url
+        and kept.process == os.getpid()
+        and time.monotonic() - kept.since < _KEPT_SECONDS
+        and not _is_readable(kept.connection)
+    )
+
+
+def _is_readable(connection: http.client.HTTPConnection) -> bool:
+    # Nobody has asked anything, so there is nothing to read but the end.
+    poll = select.poll()
+    poll.register(connection.sock, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def _close(kept: list[_Kept]) -> None:
+    for each in kept:
+        each.connection.close()
