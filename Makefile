@@ -1,10 +1,10 @@
-# make serve · make test · make check · make regen
+# make serve · make test · make check · make regen · make bench · make bench-peers
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: serve test check regen clean
+.PHONY: serve test check regen bench bench-peers clean
 serve: $(READY)
 	@exec $(BIN)/mockcs serve $(ARGS)
 
@@ -23,8 +23,14 @@ regen: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix-only --silent .
 
+bench: $(READY)
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+bench-peers: $(READY)
+	@$(BIN)/python -m benchmarks --peers $(ARGS)
+
 clean:
-	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .bench dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # The environment is made anew only when what it is made from changes.
 $(READY): pyproject.toml constraints.txt
