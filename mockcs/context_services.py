@@ -112,7 +112,7 @@ def _answered(space: Space, route: Route, request: Request, notes: Notes) -> Res
         raise Refusal("method_not_allowed" if route.allow else "unknown_url")
     if request.digest is not None:
         raise Refusal("body_too_large", limit=space.settings.max_body)
-    terms = space.terms(target.operation)
+    terms = space.regime.terms(target.operation)
     user = check(terms, request)
     check_mode(space, target.operation)
     params = params_of(space, terms, route.path_params, request, notes)

@@ -15,7 +15,7 @@ from mockcs.business import BusinessAttributes
 from mockcs.calls import Masks
 from mockcs.clock import Clock, text_of
 from mockcs.coverage import Coverage
-from mockcs.documented import GENERATIONS, Manual, Operation
+from mockcs.documented import Manual
 from mockcs.errors import MockcsError
 from mockcs.faults import Faults
 from mockcs.journal import Journal, View
@@ -23,7 +23,7 @@ from mockcs.messages import Document
 from mockcs.schemas import Validators
 from mockcs.settings import Settings
 from mockcs.store import Store
-from mockcs.terms import Table, Terms
+from mockcs.terms import Regime
 
 _MOST_SNAPSHOTS = 100
 
@@ -50,7 +50,7 @@ class Snapshot:
     """What a named snapshot keeps; `now` is None when the clock ran."""
 
     store: Store
-    choices: dict[str, str]
+    choices: Mapping[str, str]
     now: int | None
 
 
@@ -109,51 +109,31 @@ class Space:
         self.closed = False
         self._gone = threading.Event()
         self.business = BusinessAttributes(settings.business_attributes, settings.attributes)
-        self._choices = {reading.id: reading.default for reading in manual.readings.values()}
+        choices = {reading.id: reading.default for reading in manual.readings.values()}
         for reading, value in settings.reading.items():
-            self._choices[reading] = manual.choice(reading, value)
-        self._began = self._choices
-        self._apply()
+            choices[reading] = manual.choice(reading, value)
+        self._began = choices
+        self._apply(choices)
 
     def choices(self) -> Mapping[str, str]:
         """Every reading's choice in force."""
-        return self._choices
+        return self.regime.choices
 
     def choose(self, reading: str, value: object) -> None:
         """Set a reading; MockcsError when there is no such reading or choice."""
-        self._choices = {**self._choices, reading: self.manual.choice(reading, value)}
-        self._apply()
+        self._apply({**self.regime.choices, reading: self.manual.choice(reading, value)})
 
     def choose_all(self, choices: Mapping[str, str]) -> None:
         """Set checked readings; the others go back to how the server began."""
-        self._choices = {**self._began, **choices}
-        self._apply()
-
-    def terms(self, operation: Operation) -> Terms:
-        """What is fixed for an operation until a reading changes."""
-        found = self._terms.get(operation)
-        if found is None:
-            api = operation.api
-            readings, table = self._readings[api], partial(self.table, api)
-            found = Terms(operation, self.settings, self.business, readings, table, self.facts)
-            self._terms[operation] = found
-        return found
-
-    def table(self, api: str, name: str) -> Table:
-        """A field table of a generation under the readings in force."""
-        found = self._tables.get((api, name))
-        if found is None:
-            found = Table(self.manual, self.validators, api, name, self._overlays[api])
-            self._tables[api, name] = found
-        return found
+        self._apply({**self._began, **choices})
 
     def readings(self, api: str) -> Mapping[str, str]:
         """The choices that hold for a generation; a reading of the other one keeps its default."""
-        return self._readings[api]
+        return self.regime.readings[api]
 
-    def overlays(self, api: str) -> frozenset[str]:
-        """The choices, as `id=choice`, that replace rows of this generation's field tables."""
-        return self._overlays[api]
+    def _apply(self, choices: Mapping[str, str]) -> None:
+        # All that follows from the readings changes at once: a request goes by the former ones or by the new.
+        self.regime = Regime(self.manual, self.validators, self.settings, self.business, choices, self.facts)
 
     def view(self) -> View:
         """The journal now."""
@@ -200,13 +180,12 @@ class Space:
 
     def snapshot(self) -> Snapshot:
         """State, ids, readings, and the clock if it is frozen. To be called under the lock."""
-        return Snapshot(self.store.copy(), self._choices, self.clock.now() if self.clock.frozen else None)
+        return Snapshot(self.store.copy(), self.regime.choices, self.clock.now() if self.clock.frozen else None)
 
     def go_back(self, snapshot: Snapshot) -> None:
         """Be as the snapshot was. To be called under the lock."""
         self.store = snapshot.store.copy()
-        self._choices = snapshot.choices
-        self._apply()
+        self._apply(snapshot.choices)
         if snapshot.now is not None:
             self.clock.set(snapshot.now, frozen=True)
 
@@ -263,19 +242,3 @@ class Space:
             if granted:
                 self._gone.wait(seconds)
             return granted
-
-    def _apply(self) -> None:
-        self._terms: dict[Operation, Terms] = {}
-        self._tables: dict[tuple[str, str], Table] = {}
-        readings = self.manual.readings
-        self._readings = {
-            api: {
-                name: value if readings[name].api in (api, "both") else readings[name].default
-                for name, value in self._choices.items()
-            }
-            for api in GENERATIONS
-        }
-        self._overlays = {
-            api: self.validators.overlays & {f"{name}={value}" for name, value in chosen.items()}
-            for api, chosen in self._readings.items()
-        }

@@ -7,7 +7,7 @@ from functools import cached_property, partial
 from typing import Any
 
 from mockcs.business import BusinessAttributes
-from mockcs.documented import Field, Manual, Operation
+from mockcs.documented import GENERATIONS, Field, Manual, Operation
 from mockcs.messages import Document, Event, Violation, record
 from mockcs.schemas import Validators
 from mockcs.settings import Settings
@@ -75,6 +75,59 @@ class Terms:
         self.lifetime = settings.expiration_ms
         self.from_event = readings.get("expiration-base") == "event"
         self.guarded = bool(settings.users or settings.basic_auth or settings.tenant)
+
+
+class Regime:
+    """The readings in force, and what follows from them; it never changes, but gives way to another one."""
+
+    def __init__(
+        self,
+        manual: Manual,
+        validators: Validators,
+        settings: Settings,
+        business: BusinessAttributes,
+        choices: Mapping[str, str],
+        server: Callable[[], Document],
+    ) -> None:
+        self.choices = choices
+        self._manual, self._validators = manual, validators
+        self._settings, self._business, self._server = settings, business, server
+        self._terms: dict[Operation, Terms] = {}
+        self._tables: dict[tuple[str, str], Table] = {}
+        known = manual.readings
+        self.readings = {
+            api: {
+                name: value if known[name].api in (api, "both") else known[name].default
+                for name, value in choices.items()
+            }
+            for api in GENERATIONS
+        }
+        self._overlays = {
+            api: validators.overlays & {f"{name}={value}" for name, value in chosen.items()}
+            for api, chosen in self.readings.items()
+        }
+
+    def terms(self, operation: Operation) -> Terms:
+        """The terms of an operation."""
+        found = self._terms.get(operation)
+        if found is None:
+            api = operation.api
+            table = partial(self.table, api)
+            found = Terms(operation, self._settings, self._business, self.readings[api], table, self._server)
+            self._terms[operation] = found
+        return found
+
+    def table(self, api: str, name: str) -> Table:
+        """A field table of a generation."""
+        found = self._tables.get((api, name))
+        if found is None:
+            found = Table(self._manual, self._validators, api, name, self._overlays[api])
+            self._tables[api, name] = found
+        return found
+
+    def overlays(self, api: str) -> frozenset[str]:
+        """The choices, as `id=choice`, that replace rows of a generation's field tables."""
+        return self._overlays[api]
 
 
 @record
