@@ -91,6 +91,12 @@ def serving(
             ended(process)
 
 
+def environment() -> dict[str, str]:
+    """The variables of a measured process: nothing of pytest, and byte code is kept, as an installation has it."""
+    unlike = "PYTEST_", "PYTHONDONTWRITEBYTECODE"
+    return {name: value for name, value in os.environ.items() if not name.startswith(unlike)}
+
+
 def _started(command: Sequence[str], output: int | BinaryIO, folder: Path | None = None) -> subprocess.Popen[bytes]:
     # A session of its own: its processes are told from others by it, also when their parent has gone.
     try:
@@ -100,6 +106,7 @@ def _started(command: Sequence[str], output: int | BinaryIO, folder: Path | None
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd=folder,
+            env=environment(),
             start_new_session=True,
         )
     except OSError as error:

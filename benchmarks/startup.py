@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -86,12 +85,11 @@ def _pytest(suite: str, *arguments: str) -> tuple[float, float]:
     """The seconds of a pytest run, and those of each of its tests from the second one on."""
     without = [argument for name in ("cacheprovider", *_OTHERS) for argument in ("-p", f"no:{name}")]
     command = [sys.executable, "-m", "pytest", "-q", *without, *arguments]
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     with TemporaryDirectory() as folder:
         Path(folder, "conftest.py").write_text(_CONFTEST, encoding="utf-8")
         Path(folder, "test_it.py").write_text(suite, encoding="utf-8")
         begun = perf_counter()
-        run = subprocess.run(command, cwd=folder, env=kept, check=False, capture_output=True, text=True)
+        run = subprocess.run(command, cwd=folder, env=servers.environment(), check=False, capture_output=True, text=True)
         took = perf_counter() - begun
         if run.returncode:
             raise NotStartedError(f"pytest ended with {run.returncode}: {run.stdout[-_TOLD:]}")

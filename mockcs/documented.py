@@ -152,6 +152,7 @@ class Manual:
     places: dict[tuple[str, str], dict[str, str]]
     known: dict[tuple[str, str], frozenset[str]]
     elsewhere: dict[tuple[str, str], frozenset[str]]
+    names_of_operations: frozenset[str]
 
     def rows(self, api: str, table: str) -> tuple[Field, ...]:
         """The rows of a table in one generation, those that a reading brings included."""
@@ -206,9 +207,10 @@ def read(folder: str | Path = "") -> Manual:
     fields = _fields(tables / "fields")
     errors = [Error(*row) for _, row in _rows(tables / "errors.csv", Error)]
     known = {key: frozenset(row.field for row in rows if not row.is_open) for key, rows in fields.items()}
+    operations = tuple(_operation(row, readings) for row in _rows(tables / "operations.csv", Operation))
     return Manual(
         folder=root,
-        operations=tuple(_operation(row, readings) for row in _rows(tables / "operations.csv", Operation)),
+        operations=operations,
         errors={(error.key, error.server): error for error in errors},
         readings=readings,
         ledger=tuple(Question(*row) for _, row in _rows(tables / "ledger.csv", Question)),
@@ -216,6 +218,7 @@ def read(folder: str | Path = "") -> Manual:
         places={key: _places(key, fields) for key in fields},
         known=known,
         elsewhere={(api, table): _others(known, api, table) for api in GENERATIONS for table in RESOURCE_OF},
+        names_of_operations=frozenset(operation.name for operation in operations),
     )
 
 

@@ -11,7 +11,6 @@ from functools import partial
 from typing import Protocol
 
 from mockcs.aggregate import settle
-from mockcs.business import BusinessAttributes
 from mockcs.calls import Masks
 from mockcs.clock import Clock, text_of
 from mockcs.coverage import Coverage
@@ -87,7 +86,14 @@ class Space:
     """
 
     def __init__(
-        self, name: str, manual: Manual, validators: Validators, settings: Settings, masks: Masks, waiting: Waiting
+        self,
+        name: str,
+        manual: Manual,
+        validators: Validators,
+        settings: Settings,
+        masks: Masks,
+        waiting: Waiting,
+        regime: Regime,
     ) -> None:
         self.name = name
         self.manual = manual
@@ -108,12 +114,7 @@ class Space:
         self.heir: Space | None = None
         self.closed = False
         self._gone = threading.Event()
-        self.business = BusinessAttributes(settings.business_attributes, settings.attributes)
-        choices = {reading.id: reading.default for reading in manual.readings.values()}
-        for reading, value in settings.reading.items():
-            choices[reading] = manual.choice(reading, value)
-        self._began = choices
-        self._apply(choices)
+        self.regime = self._began = regime
 
     def choices(self) -> Mapping[str, str]:
         """Every reading's choice in force."""
@@ -125,7 +126,7 @@ class Space:
 
     def choose_all(self, choices: Mapping[str, str]) -> None:
         """Set checked readings; the others go back to how the server began."""
-        self._apply({**self._began, **choices})
+        self._apply({**self._began.choices, **choices})
 
     def readings(self, api: str) -> Mapping[str, str]:
         """The choices that hold for a generation; a reading of the other one keeps its default."""
@@ -133,7 +134,7 @@ class Space:
 
     def _apply(self, choices: Mapping[str, str]) -> None:
         # All that follows from the readings changes at once: a request goes by the former ones or by the new.
-        self.regime = Regime(self.manual, self.validators, self.settings, self.business, choices, self.facts)
+        self.regime = self._began.under(choices)
 
     def view(self) -> View:
         """The journal now."""

@@ -14,6 +14,7 @@ from mockcs.messages import Document
 from mockcs.schemas import Validators
 from mockcs.settings import Settings
 from mockcs.space import Snapshot, Space, Waiting
+from mockcs.terms import Regime
 
 _NAME = re.compile(r"[A-Za-z0-9._~-]{1,128}")
 DEFAULT = "default"
@@ -30,6 +31,7 @@ class Spaces:
         self._validators = validators
         self._masks = Masks()
         self._waiting = Waiting(settings.max_waiting)
+        self._regime = Regime.beginning(manual, validators, settings)
         self._lock = threading.Lock()
         self._beginning: Snapshot | None = None
         self._spaces = {DEFAULT: self._new(DEFAULT)}
@@ -99,7 +101,7 @@ class Spaces:
             return {**removed, "calls": len(journal), "faults": len(old.faults)}
 
     def _new(self, name: str) -> Space:
-        space = Space(name, self.manual, self._validators, self.settings, self._masks, self._waiting)
+        space = Space(name, self.manual, self._validators, self.settings, self._masks, self._waiting, self._regime)
         if self._beginning is not None:
             space.go_back(self._beginning)
         return space

@@ -58,7 +58,6 @@ class Terms:
         business: BusinessAttributes,
         readings: Mapping[str, str],
         table: Callable[[str], Table],
-        server: Callable[[], Document],
     ) -> None:
         self.operation = operation
         self.api = operation.api
@@ -66,7 +65,6 @@ class Terms:
         self.business = business
         self.readings = readings
         self.table = table
-        self.server = server
         self.body = table(operation.body_table) if operation.body_table else None
         self.query = table(operation.query) if operation.query else None
         self.status = int(readings.get(operation.status, operation.status))
@@ -87,11 +85,10 @@ class Regime:
         settings: Settings,
         business: BusinessAttributes,
         choices: Mapping[str, str],
-        server: Callable[[], Document],
     ) -> None:
         self.choices = choices
-        self._manual, self._validators = manual, validators
-        self._settings, self._business, self._server = settings, business, server
+        self.business = business
+        self._manual, self._validators, self._settings = manual, validators, settings
         self._terms: dict[Operation, Terms] = {}
         self._tables: dict[tuple[str, str], Table] = {}
         known = manual.readings
@@ -107,13 +104,28 @@ class Regime:
             for api, chosen in self.readings.items()
         }
 
+    @classmethod
+    def beginning(cls, manual: Manual, validators: Validators, settings: Settings) -> Regime:
+        """The defaults, and what the settings say instead; MockcsError for a bad choice or business attribute."""
+        choices = {reading.id: reading.default for reading in manual.readings.values()}
+        for reading, value in settings.reading.items():
+            choices[reading] = manual.choice(reading, value)
+        business = BusinessAttributes(settings.business_attributes, settings.attributes)
+        return cls(manual, validators, settings, business, choices)
+
+    def under(self, choices: Mapping[str, str]) -> Regime:
+        """The same under other choices."""
+        if choices == self.choices:
+            return self
+        return Regime(self._manual, self._validators, self._settings, self.business, choices)
+
     def terms(self, operation: Operation) -> Terms:
         """The terms of an operation."""
         found = self._terms.get(operation)
         if found is None:
             api = operation.api
             table = partial(self.table, api)
-            found = Terms(operation, self._settings, self._business, self.readings[api], table, self._server)
+            found = Terms(operation, self._settings, self.business, self.readings[api], table)
             self._terms[operation] = found
         return found
 
@@ -135,13 +147,14 @@ class Params:
     """What an operation's function gets: checked and converted.
 
     `path` and `query` hold typed values; `body` is the event, the events of a composite start, or the document
-    of a schema.
+    of a schema; `server()` tells the server's times and counters.
     """
 
     path: Mapping[str, Any]
     query: Mapping[str, Any]
     body: Any
     terms: Terms
+    server: Callable[[], Document]
 
     @property
     def readings(self) -> Mapping[str, str]:

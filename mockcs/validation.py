@@ -42,7 +42,7 @@ def params_of(space: Space, terms: Terms, path_params: Mapping[str, str], reques
         notes.advice.append(f"{terms.operation.name} takes no body; the one that came was not read")
     if broken:
         raise _refusal(broken, space.manual, terms.operation.server)
-    return Params(path, query, body, terms)
+    return Params(path, query, body, terms, space.facts)
 
 
 def _refusal(broken: list[Violation], manual: Manual, server: str) -> Refusal:

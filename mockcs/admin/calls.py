@@ -158,7 +158,7 @@ def _base_url() -> str:
 
 def _match(document: object) -> Match:
     manual = space().manual
-    return match_of(document, frozenset(row.name for row in manual.operations), space().masks)
+    return match_of(document, manual.names_of_operations, space().masks)
 
 
 def _verdict(document: Document) -> Response:

@@ -22,7 +22,7 @@ def listed() -> Response:
 def order() -> Response:
     """Order a fault: 201 {"id"}."""
     document, world = body(), space()
-    operations = frozenset(row.name for row in world.manual.operations)
+    operations = world.manual.names_of_operations
     with world.lock:
         fault = world.faults.add(document, operations, world.masks, socket="werkzeug.socket" in request.environ)
     return answer({"id": fault.id}, 201)

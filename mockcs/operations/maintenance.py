@@ -58,7 +58,7 @@ def set_server_mode(store: Store, params: Params) -> Answer:
 
 def query_server_status(store: Store, params: Params) -> Answer:
     """The server's mode, times and counters (Query Server Status, 8.1.x)."""
-    facts = params.terms.server()
+    facts = params.server()
     status: Document = {"version": "", "system_time": text_of(store.now), "mode": store.mode, **_MEMORY}
     return Answer(status | facts)
 
