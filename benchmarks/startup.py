@@ -89,7 +89,9 @@ def _pytest(suite: str, *arguments: str) -> tuple[float, float]:
         Path(folder, "conftest.py").write_text(_CONFTEST, encoding="utf-8")
         Path(folder, "test_it.py").write_text(suite, encoding="utf-8")
         begun = perf_counter()
-        run = subprocess.run(command, cwd=folder, env=servers.environment(), check=False, capture_output=True, text=True)
+        run = subprocess.run(
+            command, cwd=folder, env=servers.environment(), check=False, capture_output=True, text=True
+        )
         took = perf_counter() - begun
         if run.returncode:
             raise NotStartedError(f"pytest ended with {run.returncode}: {run.stdout[-_TOLD:]}")

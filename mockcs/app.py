@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -30,10 +30,14 @@ class _Rules(NamedTuple):
 
 
 class Mock(NamedTuple):
-    """A mock as a server needs it: its spaces, and the WSGI callable in front of them."""
+    """A mock as a server needs it: its spaces, the WSGI callable in front of them, and how to get the admin API ready.
+
+    Whoever does not call `prepare` gets the admin API ready with the first request to it.
+    """
 
     spaces: Spaces
     wsgi: Front
+    prepare: Callable[[], Wsgi]
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -51,7 +55,8 @@ def create_app(settings: Settings | None = None) -> Flask:
 def create_mock(settings: Settings) -> Mock:
     """What `create_app` gives, for a server: Flask comes with the first request to the admin API."""
     rules, spaces = _begun(settings)
-    return Mock(spaces, Front(spaces, rules.routes, _Admin(spaces)))
+    admin = _Admin(spaces)
+    return Mock(spaces, Front(spaces, rules.routes, admin), admin.prepare)
 
 
 class _Admin:
@@ -63,9 +68,13 @@ class _Admin:
         self._app: Wsgi | None = None
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        return self.prepare()(environ, start_response)
+
+    def prepare(self) -> Wsgi:
+        """The admin API, made unless it is there."""
         with self._lock:
-            app = self._app = self._app or _admin(self._spaces).wsgi_app
-        return app(environ, start_response)
+            self._app = self._app or _admin(self._spaces).wsgi_app
+            return self._app
 
 
 def _admin(spaces: Spaces) -> Flask:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import logging
 import multiprocessing
 import os
@@ -18,7 +19,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from mockcs import __version__
-from mockcs.app import create_mock
+from mockcs.app import Mock, create_mock
 from mockcs.errors import MockcsError
 from mockcs.front import Wsgi
 from mockcs.settings import Settings, in_url
@@ -139,9 +140,9 @@ def bound(host: str, port: int) -> socket.socket:
 class _Loader:
     """Gives granian's worker the app: the one built here when the worker is a fork, else a new one."""
 
-    def __init__(self, settings: Settings, app: Wsgi | None, port: int, line: str) -> None:
+    def __init__(self, settings: Settings, mock: Mock | None, port: int, line: str) -> None:
         self._settings = settings
-        self._app = app
+        self._mock = mock
         self._port = port
         self._line = line
 
@@ -149,14 +150,23 @@ class _Loader:
         return _Loader, (self._settings, None, self._port, self._line)
 
     def __call__(self, *_: Any, **__: Any) -> Wsgi:
-        app = self._app or create_mock(self._settings).wsgi
+        mock = self._mock or create_mock(self._settings)
         # granian puts the environment into every WSGI environ, where HTTP_PROXY would pass for a header.
         os.environ.clear()
         _log_calls(self._settings)
         threading.Thread(target=_end_with_parent, name="mockcs-parent", daemon=True).start()
-        address = (self._settings.host, self._port)
-        threading.Thread(target=_announce, args=(address, self._line), name="mockcs-ready", daemon=True).start()
-        return Turns(app)
+        known = (self._settings.host, self._port), self._line, mock
+        threading.Thread(target=_begin, args=known, name="mockcs-ready", daemon=True).start()
+        return Turns(mock.wsgi)
+
+
+def _begin(address: tuple[str, int], line: str, mock: Mock) -> None:
+    """Say that the mock listens, and then make ready what the first requests can do without."""
+    _announce(address, line)
+    mock.prepare()
+    # What is there now stays. The collector need not look at it again whenever an answer has made many objects.
+    gc.collect()
+    gc.freeze()
 
 
 def _announce(address: tuple[str, int], line: str) -> None:
@@ -187,10 +197,10 @@ def serve(settings: Settings) -> None:
         return
     with bound(settings.host, settings.port) as probe:
         address, port = probe.getsockname()[:2]
-    app = create_mock(settings).wsgi
+    mock = create_mock(settings)
     server = _granian(settings, address, port)
     try:
-        loader = _Loader(settings, app, port, _line(settings, port))
+        loader = _Loader(settings, mock, port, _line(settings, port))
         server.serve(target_loader=loader, wrap_loader=False)
     except SystemExit:
         # Ctrl-C reaches the worker too; that it went by itself is then no failure.
