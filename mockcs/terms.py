@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cached_property, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mockcs.business import BusinessAttributes
 from mockcs.documented import GENERATIONS, Field, Manual, Operation
 from mockcs.messages import Document, Event, Violation, record
 from mockcs.schemas import Validators
 from mockcs.settings import Settings
-from mockcs.violations import broken_rows
+from mockcs.violations import broken_by, checker_of
+
+if TYPE_CHECKING:
+    import jsonschema
 
 _SELECTIONS = {"active": (True,), "completed": (False,)}
 
@@ -38,14 +41,13 @@ class Table:
         """The type of each field."""
         return {row.field: row.type for row in self.rows}
 
-    @cached_property
-    def schema(self) -> Document:
-        """The table's JSON Schema."""
-        return self._schema()
-
     def violations(self, document: Any) -> list[Violation]:
         """What the rows forbid in a document, in the order of the document; empty when it is right."""
-        return [] if self.is_valid(document) else broken_rows(self.schema, document)
+        return [] if self.is_valid(document) else broken_by(self._checker, document)
+
+    @cached_property
+    def _checker(self) -> jsonschema.Draft202012Validator:
+        return checker_of(self._schema())
 
 
 class Terms:

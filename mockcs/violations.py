@@ -39,13 +39,24 @@ def violations_of(
 
 def broken_rows(schema: Document, document: Any) -> list[Violation]:
     """What the rows that a JSON Schema carries forbid in a document."""
+    return broken_by(checker_of(schema), document)
+
+
+def broken_by(checker: jsonschema.Draft202012Validator, document: Any) -> list[Violation]:
+    """The same by what `checker_of` made of the schema."""
     found: dict[str, Violation] = {}
-    for error in _checker(pack(schema)).iter_errors(document):
+    schema: Any = checker.schema
+    for error in checker.iter_errors(document):
         for violation in _violations(error, schema):
             found.setdefault(violation.pointer, violation)
         if len(found) >= MOST:
             break
     return list(found.values())
+
+
+def checker_of(schema: Document) -> jsonschema.Draft202012Validator:
+    """The validator that can tell of each thing that is wrong; made once for equal schemas."""
+    return _checker(pack(schema))
 
 
 @lru_cache(maxsize=256)
