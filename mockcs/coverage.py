@@ -54,10 +54,10 @@ class Coverage:
         names = self._exercised.get(key)
         if names is None:
             names = self._exercised[key] = set()
-            self._enumerated[key], self._nested[key] = self._limits(api, table), _nested(self._manual, api, table)
+            self._nested[key] = _nested(self._manual, api, table)
         if not document.keys() <= names:
             names.update(document)
-        for name in self._enumerated[key]:
+        for name in self._limits(api, table):
             if name in document:
                 self._values.add((api, table, name, str(document[name]).lower()))
         for name, nested in self._nested[key].items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -144,7 +144,7 @@ def differences(wanted: Any, found: Any, place: str) -> Iterator[str]:
 
 def needles(wanted: Any) -> list[bytes]:
     """What a body without a backslash must have in it to match: the names and strings of the wanted value."""
-    if isinstance(wanted, Mapping) and wanted.keys() & {"text", "base64"}:
+    if isinstance(wanted, dict) and wanted.keys() & {"text", "base64"}:
         return []  # it may be meant for a body that is no JSON
     return [text for text in map(dumps, _strings(wanted)) if b"\\" not in text]
 
@@ -152,7 +152,7 @@ def needles(wanted: Any) -> list[bytes]:
 def _strings(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value
-    elif isinstance(value, Mapping):
+    elif isinstance(value, dict):
         yield from value
         for each in value.values():
             yield from _strings(each)

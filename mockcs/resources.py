@@ -26,7 +26,7 @@ def started_members(event: Event, now: int) -> Document:
     """The documented members of a resource that this event starts; completed at once when `auto_closed`."""
     members = dict(event.own)
     members["started"] = _occasion(event, now)
-    if event.orders and is_true(event.orders.get("auto_closed")):
+    if is_true(event.orders.get("auto_closed")):
         members["completed"] = {"timestamp": members["started"]["timestamp"]}
     return members
 

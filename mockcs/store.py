@@ -184,8 +184,7 @@ class Store:
             if name not in self._spelt and len(self._spelt) < _MOST_SPELLINGS:
                 self._spelt.add(self._spellings.setdefault(name.casefold(), name))
         if new.kind != "service":
-            if self._idle:
-                self._touch(new.service_id)
+            self._touch(new.service_id)
             return
         if old is None or new.expires != old.expires:
             self._note_due(new, _EXPIRE)

@@ -28,7 +28,7 @@ class Table:
         self.places = manual.places.get((api, name), {})
         self.names = manual.names(api, name)
         self.others = manual.others(api, name)
-        self.is_valid = validators.validator(api, name, overlays).is_valid
+        self._is_valid = validators.validator(api, name, overlays).is_valid
         self._schema = partial(validators.schema, api, name, overlays)
 
     @property
@@ -43,7 +43,7 @@ class Table:
 
     def violations(self, document: Any) -> list[Violation]:
         """What the rows forbid in a document, in the order of the document; empty when it is right."""
-        return [] if self.is_valid(document) else broken_by(self._checker, document)
+        return [] if self._is_valid(document) else broken_by(self._checker, document)
 
     @cached_property
     def _checker(self) -> jsonschema.Draft202012Validator:
@@ -78,7 +78,10 @@ class Terms:
 
 
 class Regime:
-    """The readings in force, and what follows from them; it never changes, but gives way to another one."""
+    """The readings in force, and what follows from them; it never changes, but gives way to another one.
+
+    `overlays` are the choices, as `id=choice`, that replace rows of a generation's field tables.
+    """
 
     def __init__(
         self,
@@ -101,7 +104,7 @@ class Regime:
             }
             for api in GENERATIONS
         }
-        self._overlays = {
+        self.overlays = {
             api: validators.overlays & {f"{name}={value}" for name, value in chosen.items()}
             for api, chosen in self.readings.items()
         }
@@ -135,13 +138,9 @@ class Regime:
         """A field table of a generation."""
         found = self._tables.get((api, name))
         if found is None:
-            found = Table(self._manual, self._validators, api, name, self._overlays[api])
+            found = Table(self._manual, self._validators, api, name, self.overlays[api])
             self._tables[api, name] = found
         return found
-
-    def overlays(self, api: str) -> frozenset[str]:
-        """The choices, as `id=choice`, that replace rows of a generation's field tables."""
-        return self._overlays[api]
 
 
 @record

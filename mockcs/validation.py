@@ -72,9 +72,8 @@ def _body(
     content_type = request.headers.get("Content-Type", "json")
     if not _is_json(content_type) and request.body:
         notes.advice.append(f"the Content-Type is {content_type}; JSON was sent and read")
-    if not table.is_valid(document):
+    if found := table.violations(document):
         row = {**_BODY, "page": terms.operation.page}
-        found = table.violations(document)
         broken += [each if each.row or each.pointer else replace(each, row=row) for each in found]
     events = Events(space.store, terms, notes, broken)
     if table.name in RECORDS:
@@ -143,9 +142,8 @@ def _query(terms: Terms, request: Request, notes: Notes, broken: list[Violation]
         values[name] = _converted(types[name], given)
     if table is not None:
         notes.seen.append((table.name, values))
-        if not table.is_valid(values):
-            found = table.violations(values)
-            broken += [replace(each, pointer="query:" + each.pointer.split("/")[1]) for each in found]
+        found = table.violations(values)
+        broken += [replace(each, pointer="query:" + each.pointer.split("/")[1]) for each in found]
     return values
 
 

@@ -232,3 +232,18 @@ def started(*arguments: str, **variables: str) -> Iterator[tuple[subprocess.Pope
         process.wait(10)
         if process.stdout:
             process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def threaded() -> Iterator[Mock]:
+    """`mockcs serve --server threaded` as a process."""
+    with serving("--server", "threaded") as mock:
+        yield mock
+
+
+@pytest.fixture(params=["in process", "granian", "threaded"])
+def everywhere(request: pytest.FixtureRequest) -> Mock:
+    """A fresh mock behind each of the servers."""
+    found: Mock = request.getfixturevalue(request.param.replace(" ", "_"))
+    found.reset()
+    return found

@@ -5,39 +5,22 @@ from __future__ import annotations
 import http.client
 import json
 import socket
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from mockcs.app import create_app
-from tests.conftest import Mock, serving
+from tests.conftest import Mock
 
 START = {"operation": "start_service"}
 EVENT = {"service_type": 100, "contact_key": "42"}
 BROKEN = (ConnectionError, http.client.HTTPException)
 
 
-@pytest.fixture(scope="module")
-def threaded_server() -> Iterator[Mock]:
-    """`mockcs serve --server threaded` as a process."""
-    with serving("--server", "threaded") as mock:
-        yield mock
-
-
-@pytest.fixture(params=["in process", "granian", "threaded"])
-def everywhere(request: pytest.FixtureRequest) -> Mock:
-    """A fresh mock behind each of the servers."""
-    names = {"in process": "in_process", "granian": "granian", "threaded": "threaded_server"}
-    found: Mock = request.getfixturevalue(names[request.param])
-    found.reset()
-    return found
-
-
 @pytest.fixture(params=["in process", "threaded"])
 def with_socket(request: pytest.FixtureRequest) -> Mock:
     """A fresh mock behind each of the servers that have the socket."""
-    names = {"in process": "in_process", "threaded": "threaded_server"}
+    names = {"in process": "in_process", "threaded": "threaded"}
     found: Mock = request.getfixturevalue(names[request.param])
     found.reset()
     return found

@@ -14,26 +14,11 @@ import pytest
 from mockcs.front import Environ, StartResponse, Wsgi
 from mockcs.server import Server, bound
 from mockcs.threaded import Threaded
-from tests.conftest import Mock, serving
+from tests.conftest import Mock
 
 EVENT = {"service_type": 100, "contact_key": "42"}
 BODY = json.dumps(EVENT).encode()
 START = {"operation": "start_service"}
-
-
-@pytest.fixture(scope="module")
-def threaded() -> Iterator[Mock]:
-    """`mockcs serve --server threaded` as a process."""
-    with serving("--server", "threaded") as mock:
-        yield mock
-
-
-@pytest.fixture(params=["in process", "granian", "threaded"])
-def everywhere(request: pytest.FixtureRequest) -> Mock:
-    """A fresh mock behind each of the servers."""
-    found: Mock = request.getfixturevalue(request.param.replace(" ", "_"))
-    found.reset()
-    return found
 
 
 class Line:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from fnmatch import fnmatchcase
 from functools import partial
 from queue import Empty, Queue
 
@@ -21,7 +20,7 @@ from mockcs.matching import Match, match_of
 from mockcs.messages import Document
 from mockcs.space import Space, too_many_waiting
 from mockcs.spaces import DEFAULT
-from mockcs.verifying import Count, Order, wanted_of
+from mockcs.verifying import Count, Order, Scan, wanted_of
 
 blueprint = Blueprint("calls", __name__)
 _FILTERS = ("operation", "api", "method", "path", "status", "since", "limit")
@@ -43,10 +42,10 @@ def listed() -> Response:
 
 def _found() -> tuple[list[Call], View]:
     wanted = _filters()
-    view = space().view()
+    view, match = space().view(), _match_of(wanted)
+    scan = None if match is None else Scan(match)
     flying = {call.id: call for call in view.in_flight}
     since, most = int(wanted.get("since", 0)), int(wanted.get("limit", sys.maxsize))
-    places = {name: place for name, place in PLACES.items() if name in wanted}
     found: list[Call] = []
     # From the newest back, so that no more records are read as calls than are asked for.
     for number in sorted((*view.records, *flying), reverse=True):
@@ -54,11 +53,9 @@ def _found() -> tuple[list[Call], View]:
             break
         record = view.records.get(number)
         if record is None:
-            call = flying[number]
-            values = {"operation": call.operation, "api": call.api, "method": call.request.method}
-            if _passes({**values, "path": call.request.path, "status": None}, wanted):
-                found.append(call)
-        elif _passes({name: record[place] for name, place in places.items()}, wanted):
+            if match is None or match.is_met_by(flying[number]):
+                found.append(flying[number])
+        elif scan is None or scan.is_met_by(number, record):
             found.append(call_of(record))
     return found[::-1], view
 
@@ -177,17 +174,12 @@ def _filters() -> dict[str, str]:
     for name in ("status", "since", "limit"):
         if name in wanted and not (wanted[name].isdecimal() and len(wanted[name]) <= _DIGITS):
             raise MockcsError(f"{name} must be a whole number from 0")
-    texts: Document = {name: wanted[name] for name in ("operation", "api", "method") if name in wanted}
-    if "status" in wanted:
-        texts["status"] = int(wanted["status"])
-    if texts:
-        wanted |= {name: str(value) for name, value in _match(texts).wanted.items()}
     return wanted
 
 
-def _passes(values: Document, wanted: dict[str, str]) -> bool:
-    return all(
-        fnmatchcase(value, wanted[name]) if name == "path" else str(value) == wanted[name]
-        for name, value in values.items()
-        if name in wanted
-    )
+def _match_of(filters: dict[str, str]) -> Match | None:
+    """The match that the filters are; None when they ask for nothing of a call."""
+    asked_for: Document = {name: filters[name] for name in PLACES if name in filters}
+    if "status" in asked_for:
+        asked_for["status"] = int(asked_for["status"])
+    return _match(asked_for) if asked_for else None

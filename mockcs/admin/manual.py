@@ -37,7 +37,7 @@ def schemas() -> Response:
 def schema(api: str, table: str) -> Response:
     """The JSON Schema that checks a table, under the readings in force."""
     world = space()
-    overlays = world.regime.overlays(api) if (api, table) in world.validators.tables() else frozenset[str]()
+    overlays = world.regime.overlays[api] if (api, table) in world.validators.tables() else frozenset[str]()
     return answer(world.validators.schema(api, table, overlays))
 
 
