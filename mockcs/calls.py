@@ -125,12 +125,11 @@ class Masks:
     def __init__(self) -> None:
         self._key = secrets.token_bytes(32)
 
-    def request(self, request: Request) -> Request:
-        """The request, whose headers are named in title case, with the secret ones masked."""
-        headers = request.headers
+    def headers(self, headers: Mapping[str, str]) -> Mapping[str, str]:
+        """The headers of a request, named in title case, with the secret ones masked."""
         if _TITLES.isdisjoint(headers):
-            return request
-        return replace(request, headers={name: self.value(name, value) for name, value in headers.items()})
+            return headers
+        return {name: self.value(name, value) for name, value in headers.items()}
 
     def response(self, response: Response) -> Response:
         """The response with its secret headers masked."""

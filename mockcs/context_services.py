@@ -8,12 +8,12 @@ from dataclasses import replace
 
 from mockcs.access import check, check_extensions, check_mode
 from mockcs.advice import unknown_url
-from mockcs.calls import Call, line_of
+from mockcs.calls import line_of
 from mockcs.dialects import JSON, api_of, refused
 from mockcs.documented import Manual
 from mockcs.errors import Refusal
 from mockcs.faults import Fault
-from mockcs.journal import call_of
+from mockcs.journal import PLACES, Record, call_of
 from mockcs.json_text import dumps
 from mockcs.messages import Answer, Notes, Request, Response, Violation
 from mockcs.routes import Route, Routes, Target
@@ -21,43 +21,42 @@ from mockcs.space import Space
 from mockcs.terms import Terms
 from mockcs.validation import params_of
 
+_API, _OPERATION = PLACES["api"], PLACES["operation"]
 _log = logging.getLogger("mockcs")
 
 
 def answer(routes: Routes, space: Space, request: Request) -> tuple[int, Response]:
     """Answer one request in one space and record it; returns the call's id and the response."""
-    started = time.perf_counter()
-    route = routes.find(request.method, request.path)
-    row = route.target.operation if route.target else None
-    api = row.api if row else api_of(request.path)
-    name, number = (row.name, row.id or None) if row else (None, None)
+    started = time.perf_counter_ns()
+    route, journal = routes.find(request.method, request.path), space.journal
+    asked = route.target.asked if route.target else (None, None, api_of(request.path))
     with space.lock:
-        call = space.journal.arrive(space.clock.now(), request, name, number, api, route.path_params)
-        fault = space.faults.met_by(call)
+        came = journal.arrive(space.clock.now(), request, asked, route.path_params)
+        fault = space.faults.met_by(came)
     notes = Notes()
     try:
         if request.whole:
             if fault is None:
-                notes.response = _response(space, route, request, api, notes)
+                notes.response = _response(space, route, request, asked[-1], notes)
             else:
-                notes.response = _struck(space, route, request, api, notes, fault)
+                notes.response = _struck(space, route, request, asked[-1], notes, fault)
     finally:
-        _complete(space, call, notes, started, fault)
-    return call.id, notes.response or Response(400)
+        _complete(space, came, notes, started, fault)
+    return came[0], notes.response or Response(400)
 
 
-def _complete(space: Space, call: Call, notes: Notes, started: float, fault: Fault | None) -> None:
+def _complete(space: Space, came: Record, notes: Notes, started: int, fault: Fault | None) -> None:
     response, journal = notes.response, space.journal
     if response is not None and response.connection in ("reset", "close"):
         response = None  # the client gets no byte of it
     reasons = [violation.document() for violation in notes.violations] if notes.violations else ()
-    duration = round((time.perf_counter() - started) * 1e6)
+    duration = (time.perf_counter_ns() - started) // 1000
     number = None if fault is None else fault.id
-    record = journal.record_of(call, response, duration, reasons, tuple(notes.advice), notes.changes, number)
+    record = journal.record_of(came, response, duration, reasons, tuple(notes.advice), notes.changes, number)
     with space.lock:
-        journal.complete(call, record)
+        journal.complete(record)
         if notes.handled:
-            space.coverage.note(call.api, call.operation, reasons, notes.seen, notes.error)
+            space.coverage.note(came[_API], came[_OPERATION], reasons, notes.seen, notes.error)
         if space.listening:
             space.tell()
     if space.closed:
@@ -129,8 +128,8 @@ def _answered(space: Space, route: Route, request: Request, notes: Notes) -> Res
 def _rendered(target: Target, terms: Terms, request: Request, answer: Answer) -> Response:
     headers: tuple[tuple[str, str], ...] = ()
     if answer.ids:
-        base = request.base_url + request.prefix if terms.absolute else request.prefix
-        headers = (("Location", base + target.locations[answer.location].format_map(answer.ids)),)
+        base = request.base_url if terms.absolute else request.prefix
+        headers = (("Location", base + target.locations[answer.location] % answer.ids),)
     if answer.body is None:
         return Response(terms.status, headers)
     return Response(terms.status, (*headers, JSON), dumps(answer.body))

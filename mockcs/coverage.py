@@ -13,18 +13,27 @@ _ITEMS = ("operations", "fields", "values", "errors")
 _Key = tuple[str, ...]
 
 
+class _Met:
+    """What was met of one table: `names` of members; and of what it has to be looked at more closely, if any."""
+
+    __slots__ = ("enumerated", "names", "nested")
+
+    def __init__(self, manual: Manual, api: str, table: str) -> None:
+        self.names: set[str] = set()
+        self.enumerated = tuple(_enumerated(manual, api, table))
+        self.nested = _nested(manual, api, table)
+
+
 class Coverage:
     """What the calls of one space have met. Not locked: its space's lock guards it."""
 
     def __init__(self, manual: Manual) -> None:
         self._manual = manual
-        self._exercised: dict[tuple[str, str], set[str]] = {}
+        self._tables: dict[tuple[str, str], _Met] = {}
         self._refused: set[_Key] = set()
         self._operations: dict[_Key, bool] = {}
         self._values: set[_Key] = set()
         self._errors: set[_Key] = set()
-        self._enumerated: dict[tuple[str, str], dict[str, list[str]]] = {}
-        self._nested: dict[tuple[str, str], dict[str, str]] = {}
 
     def note(
         self,
@@ -50,27 +59,20 @@ class Coverage:
             self._meet(api, table, document)
 
     def _meet(self, api: str, table: str, document: Document) -> None:
-        key = (api, table)
-        names = self._exercised.get(key)
-        if names is None:
-            names = self._exercised[key] = set()
-            self._nested[key] = _nested(self._manual, api, table)
-        if not document.keys() <= names:
-            names.update(document)
-        for name in self._limits(api, table):
+        met = self._tables.get((api, table))
+        if met is None:
+            # Read off a table when it is met: most spaces meet few of them.
+            met = self._tables[api, table] = _Met(self._manual, api, table)
+        if not met.names.issuperset(document):
+            met.names.update(document)
+        for name in met.enumerated:
             if name in document:
                 self._values.add((api, table, name, str(document[name]).lower()))
-        for name, nested in self._nested[key].items():
+        for name, nested in met.nested.items():
             given = document.get(name)
             for each in given if isinstance(given, list) else [given]:
                 if isinstance(each, dict):
                     self._meet(api, nested, each)
-
-    def _limits(self, api: str, table: str) -> dict[str, list[str]]:
-        # Read off a table when it is met: most spaces meet few of them.
-        if (api, table) not in self._enumerated:
-            self._enumerated[api, table] = _enumerated(self._manual, api, table)
-        return self._enumerated[api, table]
 
     def document(self) -> Document:
         """Every item with its status, and how much of the generations that were called was met, in per cent."""
@@ -90,15 +92,16 @@ class Coverage:
 
     def _field_items(self) -> Iterator[Document]:
         for api, table in _tables(self._manual):
+            met = self._tables.get((api, table))
             for field in sorted(self._manual.names(api, table)):
                 status = REFUSED if (api, table, field) in self._refused else NEVER
-                if field in self._exercised.get((api, table), ()):
+                if met is not None and field in met.names:
                     status = EXERCISED
                 yield {"api": api, "table": table, "field": field, "status": status}
 
     def _value_items(self) -> Iterator[Document]:
         for api, table in _tables(self._manual):
-            for field, values in self._limits(api, table).items():
+            for field, values in _enumerated(self._manual, api, table).items():
                 for value in values:
                     status = EXERCISED if (api, table, field, value.lower()) in self._values else NEVER
                     yield {"api": api, "table": table, "field": field, "value": value, "status": status}

@@ -38,7 +38,7 @@ def refused(
             "title": row.title,
             "description": message,
             "code": int(row.code),
-            "uri": request.base_url + request.prefix + request.path,
+            "uri": request.base_url + request.path,
         }
     headers = [JSON]
     if status == HTTPStatus.UNAUTHORIZED and readings["challenge"] == "basic":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -59,31 +60,33 @@ class Events:
         )
 
     def _event(self, table: Table, document: Document, place: str = "") -> Event:
-        place_of = table.places.get
-        groups: dict[str, Document] = {"own": {}, "occasion": {}, "orders": {}, "extensions": {}}
-        for name, value in document.items():
-            groups[place_of(name, "extensions")][name] = value
+        shape, own = table.shape(document), document.copy()
+        occasion = {name: own.pop(name) for name in shape.occasion}
+        orders = {name: own.pop(name) for name in shape.orders} if shape.orders else {}
+        extensions = {name: own.pop(name) for name in shape.extensions} if shape.extensions else {}
+        event = Event(own, occasion, orders, extensions)
         if self._terms.business.attributes:
-            self._map(RESOURCE_OF[table.name], groups, place)
-        extensions = groups["extensions"]
-        if extensions:
-            self._advise(table, extensions, place)
-            if self._terms.api == "8.1":
-                extensions = self._declared(table, extensions)
-            elif respelt := self._store.respelt(extensions):
-                self._notes.advice += [
-                    f"{place}{name} differs only by case from the attached data {known}" for name, known in respelt
-                ]
-        return Event(groups["own"], groups["occasion"], groups["orders"], extensions)
+            event = self._with_ids(RESOURCE_OF[table.name], event, place)
+        if shape.advice:
+            self._advise(table, shape.extensions, place)
+        if not extensions:
+            return event
+        if self._terms.api == "8.1":
+            return replace(event, extensions=self._declared(table, extensions))
+        if respelt := self._store.respelt(extensions):
+            self._notes.advice += [
+                f"{place}{name} differs only by case from the attached data {known}" for name, known in respelt
+            ]
+        return event
 
-    def _map(self, kind: str, groups: dict[str, Document], place: str) -> None:
-        for name in ("own", "occasion"):
-            groups[name] = self._mapped(kind, groups[name], place)
+    def _with_ids(self, kind: str, event: Event, place: str) -> Event:
         # The orders of a state transition hold what the states take over.
-        groups["orders"] = {
+        orders = {
             name: self._mapped(kind, value, f"{place}/{name}") if isinstance(value, dict) else value
-            for name, value in groups["orders"].items()
+            for name, value in event.orders.items()
         }
+        own, occasion = (self._mapped(kind, members, place) for members in (event.own, event.occasion))
+        return replace(event, own=own, occasion=occasion, orders=orders)
 
     def _mapped(self, kind: str, members: Document, place: str) -> Document:
         """The members with the values of business attributes as DB ids; an unknown value is a violation."""
@@ -99,8 +102,8 @@ class Events:
                     found[name] = dbid
         return found
 
-    def _advise(self, table: Table, document: Document, place: str) -> None:
-        found = of_members(tuple(document), table.names, table.others, place)
+    def _advise(self, table: Table, names: Iterable[str], place: str) -> None:
+        found = of_members(tuple(names), table.names, table.others, place)
         if found:
             self._notes.advice += found
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from mockcs.calls import Call, Masks
 from mockcs.errors import MockcsError
+from mockcs.journal import Record, call_of
 from mockcs.json_text import dumps
 from mockcs.matching import Match, match_of
 from mockcs.messages import Document, Response
@@ -148,9 +149,12 @@ class Faults:
         self._faults[fault.id] = fault
         return fault
 
-    def met_by(self, call: Call) -> Fault | None:
-        """The first live fault that the call meets, counted as met."""
-        return next((fault for fault in self._faults.values() if fault.strikes(call)), None) if self._faults else None
+    def met_by(self, came: Record) -> Fault | None:
+        """The first live fault that the call meets which came, counted as met."""
+        if not self._faults:
+            return None
+        call = call_of(came)
+        return next((fault for fault in self._faults.values() if fault.strikes(call)), None)
 
     def shown(self) -> list[Document]:
         """All faults."""

@@ -27,6 +27,8 @@ Wsgi = Callable[[Environ, StartResponse], Iterable[bytes]]
 ADMIN = "/__admin"
 SPACE = "mockcs.space"
 """The key of a WSGI environment under which the admin API finds the name of its space."""
+_OWN = "/__"  # what the mock's own paths begin with
+_ADMIN = ADMIN + "/"
 _PREFIX = "/__space/"
 _HEADER = "HTTP_MOCKCS_SPACE"
 _VERSION = ("Mockcs-Version", __version__)
@@ -34,7 +36,7 @@ _CHUNK = 64 * 2**10
 _DRAINED = 64 * 2**20  # what is read of a body that is refused for its size before the connection is given up
 _DIGITS = 15
 _FLUSHED = 0.05
-_MOST_NAMES = 1024  # of headers that are remembered: clients choose them
+_MOST_KINDS = 1024  # of requests that are remembered by what headers they have: clients choose them
 _NO_CONTENT = 204
 _STATUS = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 
@@ -50,15 +52,13 @@ class Front:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
         path: str = environ["PATH_INFO"]
-        prefix = ""
-        name = DEFAULT
-        if path.startswith(_PREFIX):
-            name, _, rest = path[len(_PREFIX) :].partition("/")
-            path, prefix = "/" + rest, _PREFIX + name
-        elif _HEADER in environ:
-            name = environ.pop(_HEADER)
-        if path == ADMIN or path.startswith(ADMIN + "/"):
-            return self._administered(name, environ, path, prefix, start_response)
+        name, prefix = environ.pop(_HEADER, DEFAULT), ""
+        if path.startswith(_OWN):
+            if path.startswith(_PREFIX):
+                name, _, rest = path[len(_PREFIX) :].partition("/")
+                path, prefix = "/" + rest, _PREFIX + name
+            if path == ADMIN or path.startswith(_ADMIN):
+                return self._administered(name, environ, path, prefix, start_response)
         try:
             space = self._spaces.space(name)
         except MockcsError as error:
@@ -80,15 +80,16 @@ class Front:
 def _sent(
     response: Response, environ: Environ, start_response: StartResponse, *more: tuple[str, str]
 ) -> Iterable[bytes]:
+    status, body = response.status, response.body
     headers = [*response.headers, _VERSION, *more]
-    if response.status != _NO_CONTENT:
-        headers.append(("Content-Length", str(len(response.body))))
+    if status != _NO_CONTENT:
+        headers.append(("Content-Length", str(len(body))))
     if response.connection in ("reset", "close"):
         _break(environ["werkzeug.socket"], response.connection)
-    start_response(_STATUS.get(response.status, f"{response.status} Unknown"), headers)
+    start_response(_STATUS.get(status) or f"{status} Unknown", headers)
     if response.connection == "truncate":
-        return _half(response.body)
-    return [b"" if environ["REQUEST_METHOD"] == "HEAD" else response.body]
+        return _half(body)
+    return [b"" if environ["REQUEST_METHOD"] == "HEAD" else body]
 
 
 def _half(body: bytes) -> Iterator[bytes]:
@@ -106,21 +107,26 @@ def _break(connection: socket.socket, how: str) -> NoReturn:
     raise ConnectionAbortedError(f"a fault: {how}")
 
 
-class _Names(dict[str, str]):
-    """A header's name by its key in a WSGI environment; empty for a key that is no header."""
+class _Headers(dict[tuple[str, ...], tuple[tuple[str, str], ...]]):
+    """By the keys of a WSGI environment those that are headers, with their names; most requests have the same."""
 
-    def __missing__(self, key: str) -> str:
-        name = key[5:].replace("_", "-").title() if key.startswith("HTTP_") else ""
-        if len(self) < _MOST_NAMES:
-            self[key] = name
-        return name
+    def __missing__(self, keys: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+        found = tuple((key, name) for key in keys if (name := _name_of(key)))
+        if len(self) < _MOST_KINDS:
+            self[keys] = found
+        return found
 
 
-_names = _Names()
+def _name_of(key: str) -> str:
+    own = key.removeprefix("HTTP_")
+    return "" if own == key else own.replace("_", "-").title()
+
+
+_headers = _Headers()
 
 
 def _request_of(environ: Environ, path: str, prefix: str, space: Space) -> Request:
-    headers = {name: value for key, value in environ.items() if (name := _names[key])}
+    headers = {name: environ[key] for key, name in _headers[tuple(environ)]}
     if content_type := environ.get("CONTENT_TYPE"):
         headers["Content-Type"] = content_type
     if content_length := environ.get("CONTENT_LENGTH"):
@@ -129,7 +135,7 @@ def _request_of(environ: Environ, path: str, prefix: str, space: Space) -> Reque
         path = path.encode("latin-1").decode("utf-8", "replace")
     body, size, digest, whole = _body_of(environ, space.settings.max_body)
     host = headers.get("Host") or f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}"
-    base_url = f"{environ['wsgi.url_scheme']}://{host}"
+    base_url = f"{environ['wsgi.url_scheme']}://{host}{prefix}"
     query = environ.get("QUERY_STRING", "")
     return Request(environ["REQUEST_METHOD"], path, query, headers, body, size, digest, whole, base_url, prefix)
 
@@ -150,9 +156,11 @@ def _body_of(environ: Environ, max_body: int) -> tuple[bytes, int, str | None, b
     try:
         while size < _DRAINED and (length is None or size < length):
             chunk = read(_CHUNK if length is None else min(_CHUNK, length - size))
+            size += len(chunk)
+            if size == length == len(chunk) <= max_body:
+                return chunk, size, None, True  # it came in one piece, as most do
             if not chunk:
                 break
-            size += len(chunk)
             if digest is None:
                 kept.append(chunk)
             else:

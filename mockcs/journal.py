@@ -15,25 +15,26 @@ from mockcs.json_text import pack, unpack
 from mockcs.messages import Change, Document, Request, Response
 
 Record = tuple[Any, ...]
-"""A finished call as it is kept: one flat tuple, made at once and left alone by Python's collector."""
-PLACES = {"operation": 5, "api": 7, "method": 9, "path": 10, "status": 15}
+"""A call as it is kept: one flat tuple, left alone by Python's collector; first what came, then what became of it."""
+PLACES = {"operation": 3, "api": 5, "method": 7, "path": 8, "status": 15}
 """Where a record has what calls are most often asked for by."""
-BODY, BODY_SIZE, DIGEST = 13, 14, 19
+BODY, BODY_SIZE, DIGEST = 11, 12, 13
 """Where a record has the body of the request."""
-_STATUS, _SIZE = PLACES["status"], -1
+_NUMBER, _RECEIVED_AT, _PATH, _STATUS, _SIZE = 0, 2, PLACES["path"], PLACES["status"], -1
 _FRAME = 512  # bytes that a record takes beside its texts
 _NOTHING = Response(0)  # of a call that got no answer
+_IN_FLIGHT = ("received", None, (), b"", 0, None, 0, b"", (), (), None, 0)  # what became of a call that is under way
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """The journal at one moment: the completed calls' records, and how many are missing from them.
+    """The journal at one moment: the records of the completed calls and of those in flight, by id.
 
     `dropped` counts the calls that came before a reset and finished after it.
     """
 
     records: dict[int, Record]
-    in_flight: tuple[Call, ...]
+    in_flight: dict[int, Record]
     total: int
     evicted: int
     dropped: int = 0
@@ -51,7 +52,7 @@ class Journal:
         self._limits = max_calls, max_bytes
         self._masks = masks
         self._records: dict[int, Record] = {}
-        self._in_flight: dict[int, Call] = {}
+        self._in_flight: dict[int, Record] = {}
         self.bytes = 0
         self._oldest = 1
         self.last = 0
@@ -70,22 +71,33 @@ class Journal:
         self,
         now: int,
         request: Request,
-        operation: str | None,
-        operation_id: str | None,
-        api: str,
+        asked: tuple[str | None, str | None, str],
         path_params: Mapping[str, str],
-    ) -> Call:
-        """Record a request before anything can fail; returns the call, in flight."""
-        self.total += 1
-        request = self._masks.request(request)
-        number = self.total
-        call = Call(number, self._space, "received", now, 0, operation, operation_id, api, path_params, request)
-        self._in_flight[number] = call
-        return call
+    ) -> Record:
+        """Record a request before anything can fail; returns what came.
+
+        `asked` are the operation, its id in the manual, and the generation.
+        """
+        self.total = number = self.total + 1
+        came = self._in_flight[number] = (
+            number,
+            self._space,
+            now,
+            *asked,
+            path_params,
+            request.method,
+            request.path,
+            request.query,
+            self._masks.headers(request.headers),
+            request.body,
+            request.body_size,
+            request.digest,
+        )
+        return came
 
     def record_of(
         self,
-        call: Call,
+        came: Record,
         response: Response | None,
         duration: int = 0,
         violations: Sequence[Document] = (),
@@ -94,19 +106,19 @@ class Journal:
         fault: int | None = None,
     ) -> Record:
         """A call as it is kept once it is finished, without its bodies when it is too large. Needs no lock."""
-        outcome = (pack(violations) if violations else b"", advice, changes, fault)
+        outcome = (duration, pack(violations) if violations else b"", advice, changes, fault)
         answer = _NOTHING if response is None else self._masks.response(response)
-        record = _record_of(call, answer, duration, outcome)
+        record = _record_of(came, answer, outcome)
         if record[_SIZE] <= self._limits[1]:
             return record
-        return _record_of(replace(call, request=_cut_request(call.request)), _cut_response(answer), duration, outcome)
+        return _record_of(_cut(came), _cut_response(answer), outcome)
 
-    def complete(self, call: Call, record: Record) -> None:
+    def complete(self, record: Record) -> None:
         """Keep the finished call's record and evict the oldest ones beyond the limits."""
-        number, status = call.id, record[_STATUS]
+        number, status = record[_NUMBER], record[_STATUS]
         del self._in_flight[number]
         self._records[number] = record
-        self.last = call.received_at
+        self.last = record[_RECEIVED_AT]
         if status is not None:
             self.counts[status] += 1
         self.bytes += record[_SIZE]
@@ -129,12 +141,13 @@ class Journal:
 
     def call(self, number: int) -> Call | None:
         """The call of that id, completed or in flight."""
-        record = self._records.get(number)
-        return self._in_flight.get(number) if record is None else call_of(record)
+        record = self._records.get(number) or self._in_flight.get(number)
+        return None if record is None else call_of(record)
 
     def view(self) -> View:
         """The journal now, to be read without the lock."""
-        return View(dict(self._records), tuple(self._in_flight.values()), self.total, self.evicted, self.dropped)
+        flying = {number: came + _IN_FLIGHT for number, came in self._in_flight.items()}
+        return View(dict(self._records), flying, self.total, self.evicted, self.dropped)
 
     def _evict(self) -> None:
         while self._oldest not in self._records:
@@ -143,9 +156,10 @@ class Journal:
         self.evicted += 1
 
 
-def _cut_request(request: Request) -> Request:
-    digest = request.digest or (hashlib.sha256(request.body).hexdigest() if request.body else None)
-    return replace(request, body=b"", digest=digest)
+def _cut(came: Record) -> Record:
+    body = came[BODY]
+    digest = came[DIGEST] or (hashlib.sha256(body).hexdigest() if body else None)
+    return (*came[:BODY], b"", came[BODY_SIZE], digest)
 
 
 def _cut_response(response: Response) -> Response:
@@ -153,45 +167,31 @@ def _cut_response(response: Response) -> Response:
     return replace(response, body=b"", size=len(response.body), digest=digest)
 
 
-def _record_of(call: Call, response: Response, duration: int, outcome: tuple[Any, ...]) -> Record:
-    request, status = call.request, response.status
-    size = _FRAME + len(request.path) + len(request.query) + len(request.body) + len(response.body) + len(outcome[0])
-    for value in request.headers.values():
-        size += len(value)
+def _record_of(came: Record, response: Response, outcome: tuple[Any, ...]) -> Record:
+    path, query, headers, body = came[_PATH:BODY_SIZE]
+    size = _FRAME + len(path) + len(query) + sum(map(len, headers.values())) + len(body) + len(response.body)
+    status = response.status
     return (
-        call.id,
-        call.space,
+        *came,
         "answered" if status else "aborted",
-        call.received_at,
-        duration,
-        call.operation,
-        call.operation_id,
-        call.api,
-        call.path_params,
-        request.method,
-        request.path,
-        request.query,
-        request.headers,
-        request.body,
-        request.body_size,
         status or None,
         response.headers,
         response.body,
         response.size,
-        request.digest,
         response.digest,
         *outcome,
-        size,
+        size + len(outcome[1]),
     )
 
 
 def call_of(record: Record) -> Call:
     """The call that a record keeps."""
-    number, space, state, received_at, duration, operation, operation_id, api, path_params = record[:9]
-    method, path, query, headers, body, size = record[9:15]
-    status, sent, answer, told, digest, answer_digest, violations, advice, changes, fault, _ = record[15:]
-    request = Request(method, path, query, headers, body, size, digest)
-    response = None if status is None else Response(status, sent, answer, None, told, answer_digest)
+    number, space, received_at, operation, operation_id, api, path_params = record[: PLACES["method"]]
+    request = Request(*record[PLACES["method"] : DIGEST + 1])
+    state, status, sent, answer, size, digest, duration, violations, advice, changes, fault, _ = (
+        record[DIGEST + 1 :] or _IN_FLIGHT
+    )
+    response = None if status is None else Response(status, sent, answer, None, size, digest)
     reasons = tuple(unpack(violations)) if violations else ()
     return Call(
         number,

@@ -13,7 +13,7 @@ MAX_DEPTH = 100
 
 # orjson turns integers beyond 64 bits into floats; only 19 digits or more can be such a number. A translated
 # text is searched many times faster than by a regular expression.
-_SIGNS = bytes(0x30 if 0x30 <= byte <= 0x39 else 0x5B if byte in b"[{" else 0x20 for byte in range(256))
+_DIGITS = bytes(0x30 if 0x30 <= byte <= 0x39 else 0x20 for byte in range(256))
 _LONG_NUMBER = b"0" * 19
 _BLANK = 0x20
 # A string, also an unfinished one so that the scan stays linear, or a bracket.
@@ -30,17 +30,16 @@ def loads(text: bytes) -> Any:
     Raises NotJson for a BOM, a lone surrogate, `NaN`, a number beyond a double, trailing text, or more than
     100 levels of nesting.
     """
-    signs = _signs_of(text)
+    _check_depth(text)
     try:
-        value = orjson.loads(text)
-        return json.loads(text) if _LONG_NUMBER in signs else value
+        return _exact(text, orjson.loads(text))
     except ValueError as error:  # the standard library refuses integers of more than 4300 digits this way
         raise NotJson(str(error)) from error
 
 
 def read(text: bytes) -> tuple[Any, bool]:
     """The value of a text as `loads` gives it, and whether an object in it has a member twice."""
-    signs = _signs_of(text)
+    _check_depth(text)
     try:
         value = orjson.loads(text)
         written = orjson.dumps(value)
@@ -48,17 +47,18 @@ def read(text: bytes) -> tuple[Any, bool]:
             return value, False
         # The same text without repeats has as many names, counted in the same way; else look closely.
         repeated = text.count(b'":') != written.count(b'":') and _repeats_member(text)
-        return json.loads(text) if _LONG_NUMBER in signs else value, repeated
+        return _exact(text, value), repeated
     except ValueError as error:
         raise NotJson(str(error)) from error
 
 
-def _signs_of(text: bytes) -> bytes:
-    """The text with every digit as 0 and every opening bracket as [; NotJson when it nests too deep."""
-    signs = text.translate(_SIGNS)
-    if signs.count(b"[") > MAX_DEPTH and _depth(text) > MAX_DEPTH:
+def _exact(text: bytes, value: Any) -> Any:
+    return json.loads(text) if _LONG_NUMBER in text.translate(_DIGITS) else value
+
+
+def _check_depth(text: bytes) -> None:
+    if text.count(b"{") + text.count(b"[") > MAX_DEPTH and _depth(text) > MAX_DEPTH:
         raise NotJson(f"the body nests deeper than {MAX_DEPTH} levels")
-    return signs
 
 
 def pack(value: Any) -> bytes:
@@ -84,7 +84,7 @@ def dumps(value: Any) -> bytes:
 
 def _fitted(text: bytes) -> bytes:
     # orjson writes into 8 KiB and cuts them short: what is left between texts that are kept would be lost.
-    return memoryview(text).tobytes()
+    return b"%b" % text
 
 
 def pretty(value: Any) -> str:

@@ -28,7 +28,7 @@ class Request:
 
     `path` is decoded and without the space prefix; `query` is the raw query string; `body_size` counts what was
     sent, also of a body that was too large to keep (then `digest` is its SHA-256 in hex). `whole` is false when the
-    client went away in mid-body.
+    client went away in mid-body. `base_url` is what the space's URLs begin with, `prefix` the path in it.
     """
 
     method: str

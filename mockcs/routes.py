@@ -15,10 +15,14 @@ _VARIABLE = re.compile(r"\$\{([^}]+)\}")
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A row, its function, and what is read off the row once: the path's variables and the Location templates."""
+    """A row, its function, and what is read off the row once: the path's variables and the Location templates.
+
+    `asked` is what the journal records of it: the operation, its id in the manual, and the generation.
+    """
 
     operation: Operation
     function: Function
+    asked: tuple[str, str | None, str]
     variables: tuple[str, ...]
     locations: tuple[str, ...]
 
@@ -74,8 +78,9 @@ class Routes:
                 node = node.variable
             else:
                 node = node.literal.setdefault(segment, _Node())
-        locations = tuple(_VARIABLE.sub(r"{\1}", prefix + each) for each in operation.locations)
-        target = Target(operation, self._functions[operation.name], tuple(variables), locations)
+        locations = tuple(_VARIABLE.sub(r"%(\1)s", prefix + each) for each in operation.locations)
+        asked = (operation.name, operation.id or None, operation.api)
+        target = Target(operation, self._functions[operation.name], asked, tuple(variables), locations)
         node.targets[operation.method] = target
         if not variables:
             self._literal[operation.method, prefix + operation.path] = Route(target, {})

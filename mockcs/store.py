@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from heapq import heappop, heappush, merge
 from typing import Any
@@ -127,12 +127,12 @@ class Store:
         twin._index, twin._due, twin._idle = self._index.copy(), list(self._due), set(self._idle)
         return twin
 
-    def respelt(self, names: Iterable[str]) -> list[tuple[str, str]]:
+    def respelt(self, names: Collection[str]) -> list[tuple[str, str]]:
         """Those names of attached data that were first written in another case, each with that first spelling."""
-        known = self._spellings
-        return [
-            (name, known[name.casefold()]) for name in names if name not in self._spelt and name.casefold() in known
-        ]
+        spelt, known = self._spelt, self._spellings
+        if spelt.issuperset(names):
+            return []
+        return [(name, known[name.casefold()]) for name in names if name not in spelt and name.casefold() in known]
 
     def next_id(self, kind: str) -> int:
         """The next free id of that kind."""
@@ -180,9 +180,8 @@ class Store:
         return new
 
     def _changed(self, new: Resource, old: Resource | None) -> None:
-        for name in new.extensions:
-            if name not in self._spelt and len(self._spelt) < _MOST_SPELLINGS:
-                self._spelt.add(self._spellings.setdefault(name.casefold(), name))
+        if not self._spelt.issuperset(new.extensions):
+            self._note_spelling(new.extensions)
         if new.kind != "service":
             self._touch(new.service_id)
             return
@@ -191,6 +190,11 @@ class Store:
         if new.idle is not None and (old is None or new.idle != old.idle):
             self._idle.add(new.id)
             self._note_due(new, _COMPLETE)
+
+    def _note_spelling(self, names: Collection[str]) -> None:
+        for name in names:
+            if name not in self._spelt and len(self._spelt) < _MOST_SPELLINGS:
+                self._spelt.add(self._spellings.setdefault(name.casefold(), name))
 
     def remove(self, resource: Resource) -> None:
         """Do away with a resource; a service takes its states and tasks with it."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
+from mockcs.advice import of_members
 from mockcs.business import BusinessAttributes
 from mockcs.documented import GENERATIONS, Field, Manual, Operation
 from mockcs.messages import Document, Event, Violation, record
@@ -19,15 +20,29 @@ if TYPE_CHECKING:
 _SELECTIONS = {"active": (True,), "completed": (False,)}
 
 
+_MOST_SHAPES = 1024  # of documents that are remembered: clients choose them
+
+
+@record
+class Shape:
+    """What a document's names alone say: which stand elsewhere than at the top of the resource, and the advice."""
+
+    occasion: tuple[str, ...]
+    orders: tuple[str, ...]
+    extensions: tuple[str, ...]
+    advice: tuple[str, ...]
+
+
 class Table:
     """A field table under the readings in force: its rows, its validators and its names."""
 
     def __init__(self, manual: Manual, validators: Validators, api: str, name: str, overlays: frozenset[str]) -> None:
         self.name = name
         self.rows = tuple(row for row in manual.rows(api, name) if not row.reading or row.reading in overlays)
-        self.places = manual.places.get((api, name), {})
         self.names = manual.names(api, name)
         self.others = manual.others(api, name)
+        self._places = manual.places.get((api, name), {})
+        self._shapes: dict[tuple[str, ...], Shape] = {}
         self._is_valid = validators.validator(api, name, overlays).is_valid
         self._schema = partial(validators.schema, api, name, overlays)
 
@@ -35,6 +50,19 @@ class Table:
     def open_row(self) -> Field:
         """The row that stands for any further member."""
         return next(row for row in self.rows if row.is_open)
+
+    def shape(self, document: Document) -> Shape:
+        """The shape of a document; applications send documents of a few shapes again and again."""
+        names = tuple(document)
+        found = self._shapes.get(names)
+        if found is None:
+            places = {name: self._places.get(name, "extensions") for name in names}
+            kinds = ("occasion", "orders", "extensions")
+            occasion, orders, extensions = (tuple(name for name in names if places[name] == kind) for kind in kinds)
+            found = Shape(occasion, orders, extensions, of_members(extensions, self.names, self.others, ""))
+            if len(self._shapes) < _MOST_SHAPES:
+                self._shapes[names] = found
+        return found
 
     @cached_property
     def types(self) -> dict[str, str]:

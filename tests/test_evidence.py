@@ -41,9 +41,9 @@ def journal_of(calls: list[tuple[int, str]], max_calls: int) -> Journal:
         body = b"" if fate == "cut" else b'{"n": %d}' % kind
         digest = "0" * 64 if fate == "cut" else None
         request = Request("POST", "/x", "", {}, body, 8, digest)
-        call = journal.arrive(0, request, KINDS[kind], None, "8.1", {})
+        came = journal.arrive(0, request, (KINDS[kind], None, "8.1"), {})
         if fate != "in flight":
-            journal.complete(call, journal.record_of(call, Response(201)))
+            journal.complete(journal.record_of(came, Response(201)))
     return journal
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mockcs.calls import Masks
-from mockcs.journal import Journal, call_of
+from mockcs.journal import Journal, Record, call_of
 from mockcs.messages import Request, Response
 from tests.conftest import serving
 
@@ -66,23 +65,25 @@ OPS = st.lists(st.tuples(st.sampled_from(["arrive", "complete", "forget"]), st.i
 @given(ops=OPS, max_calls=st.integers(0, 4), max_bytes=st.sampled_from([0, 300, 700, 2**30]))
 def test_a_journal_keeps_what_a_plain_list_would(ops: list[tuple[str, int]], max_calls: int, max_bytes: int) -> None:
     journal = Journal("s", max_calls, max_bytes, Masks())
-    flying: list[Any] = []
+    flying: list[Record] = []
     done: list[int] = []  # completed since the last forgetting
     for total, (op, number) in enumerate(ops):
         if op == "arrive":
             body = bytes([97]) * number
-            flying.append(journal.arrive(0, Request("POST", "/x", "", {}, body, number), None, None, "8.1", {}))
+            request = Request("POST", "/x", "", {}, body, number)
+            flying.append(journal.arrive(0, request, (None, None, "8.1"), {}))
         elif op == "complete" and flying:
-            done.append(flying[number % len(flying)].id)
-            call = flying.pop(number % len(flying))
-            journal.complete(call, journal.record_of(call, Response(200)))
+            came = flying.pop(number % len(flying))
+            done.append(call_of(came).id)
+            journal.complete(journal.record_of(came, Response(200)))
         elif op == "forget":
             kept = len(journal.view().records)
             assert journal.forget() == kept
             done = []
         view = journal.view()
         assert view.total == sum(each == "arrive" for each, _ in ops[: total + 1])
-        assert {call.id for call in view.in_flight} == {call.id for call in flying}
+        assert [call_of(record) for record in view.in_flight.values()] == [journal.call(n) for n in view.in_flight]
+        assert view.in_flight.keys() == {call_of(came).id for came in flying}
         assert len(view.records) + view.evicted == len(done)
         assert len(view.records) <= max_calls
         assert sum(record[-1] for record in view.records.values()) == journal.bytes <= max_bytes

@@ -40,7 +40,7 @@ def record_of(body: bytes, digest: str | None = None) -> Record:
     """The record of a call with that body."""
     journal = Journal("s", 10, 2**20, MASKS)
     request = Request("POST", "/x", "", {"X-Trace": "7"}, body, len(body), digest)
-    return journal.record_of(journal.arrive(0, request, "start_service", None, "8.1", {}), Response(201))
+    return journal.record_of(journal.arrive(0, request, ("start_service", None, "8.1"), {}), Response(201))
 
 
 @settings(deadline=None)

@@ -44,19 +44,15 @@ def _found() -> tuple[list[Call], View]:
     wanted = _filters()
     view, match = space().view(), _match_of(wanted)
     scan = None if match is None else Scan(match)
-    flying = {call.id: call for call in view.in_flight}
+    records = {**view.records, **view.in_flight}
     since, most = int(wanted.get("since", 0)), int(wanted.get("limit", sys.maxsize))
     found: list[Call] = []
     # From the newest back, so that no more records are read as calls than are asked for.
-    for number in sorted((*view.records, *flying), reverse=True):
+    for number in sorted(records, reverse=True):
         if len(found) >= most or number <= since:
             break
-        record = view.records.get(number)
-        if record is None:
-            if match is None or match.is_met_by(flying[number]):
-                found.append(flying[number])
-        elif scan is None or scan.is_met_by(number, record):
-            found.append(call_of(record))
+        if scan is None or scan.is_met_by(number, records[number]):
+            found.append(call_of(records[number]))
     return found[::-1], view
 
 

@@ -29,13 +29,13 @@ from mockcs.terms import Params
 
 def start_service(store: Store, params: Params) -> Answer:
     """Start a service; the server gives the id (Start Service, 8.5.1)."""
-    event = params.event()
-    if params.readings["both-keys"] == "refuse" and {"customer_id", "contact_key"} <= event.own.keys():
+    event, readings = params.event(), params.readings
+    if readings["both-keys"] == "refuse" and {"customer_id", "contact_key"} <= event.own.keys():
         refuse("both-keys", "both customer_id and contact_key are given")
     service = new_service(store, params, event)
-    service_id = written(service.id, params.readings["service-id"])
+    service_id = written(service.id, readings["service-id"])
     ids = {"service_id": service_id}
-    form = ("services", "service").index(params.readings["start-service-location"])
+    form = ("services", "service").index(readings["start-service-location"])
     changes = (("service", service_id, "created"),)
     return Answer(ids, ids, location=form, changes=changes, advice=_short_life(store, service.expires))
 
