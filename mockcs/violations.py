@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from mockcs.json_text import dumps, pack
+from mockcs.json_text import dumps, pack, unpack
 from mockcs.messages import Document, Violation
+from mockcs.narrowed import checker
 from mockcs.schemas import Validators
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 MOST = 200
 """How many violations of one document are told; a document with more of them is refused all the same."""
 _SHOWN_BYTES = 256
+_SHORT = (bool, float, type(None))
 _WORDS = {
     "integer": "a whole number",
     "long": "a whole number",
@@ -61,13 +63,7 @@ def checker_of(schema: Document) -> jsonschema.Draft202012Validator:
 
 @lru_cache(maxsize=256)
 def _checker(schema: bytes) -> jsonschema.Draft202012Validator:
-    import jsonschema  # noqa: PLC0415 - slow to import, and a suite that makes no mistake never needs it
-    import referencing  # noqa: PLC0415 - comes with jsonschema
-
-    from mockcs.json_text import unpack  # noqa: PLC0415
-
-    # With a registry of its own, jsonschema fetches nothing.
-    return jsonschema.Draft202012Validator(unpack(schema), registry=referencing.Registry())
+    return checker(unpack(schema))
 
 
 def _violations(error: Any, schema: Document) -> Iterator[Violation]:
@@ -84,7 +80,8 @@ def _violations(error: Any, schema: Document) -> Iterator[Violation]:
         message = f"neither {' nor '.join(names)} is given"
         yield Violation(pointer, shown(error.instance), message, f"add {' or '.join(names)}", row)
     elif error.validator == "additionalProperties":
-        for name in error.instance.keys() - error.schema.get("properties", {}).keys():
+        documented = error.schema.get("properties", {})
+        for name in [name for name in error.instance if name not in documented]:
             message = f"{name} is not one of the members that the schema lists"
             yield Violation(
                 pointer_of((*error.absolute_path, name)),
@@ -188,11 +185,11 @@ def kind_of(value: Any) -> str:
 
 def pointer_of(path: Iterable[str | int]) -> str:
     """The JSON pointer (RFC 6901) of a path."""
-    return "".join(f"/{_escaped(str(step))}" for step in path)
+    return "".join([f"/{_escaped(str(step))}" for step in path])
 
 
 def _escaped(step: str) -> str:
-    return step.replace("~", "~0").replace("/", "~1")
+    return step if step.isidentifier() else step.replace("~", "~0").replace("/", "~1")
 
 
 def _text(value: Any) -> str:
@@ -202,5 +199,7 @@ def _text(value: Any) -> str:
 
 def shown(value: Any) -> Any:
     """The value as a violation repeats it: whole when it is short, else the beginning of its JSON."""
+    if type(value) in _SHORT:
+        return value
     text = dumps(value)
     return value if len(text) <= _SHOWN_BYTES else text[:_SHOWN_BYTES].decode(errors="ignore") + "…"

@@ -17,7 +17,7 @@ from mockcs.app import create_app
 from mockcs.documented import Field
 from mockcs.json_text import dumps, loads
 from mockcs.schemas import Validators, compiled
-from mockcs.violations import violations_of
+from mockcs.violations import checker_of, violations_of
 from tests.conftest import PREFIXES
 from tests.values import DATES, JSON, MANUAL, NO_DATES, PLACES, Document, Place, sent_in, wrong_values
 
@@ -183,6 +183,16 @@ def assert_agreed(api: str, table: str, document: Any) -> None:
         assert careful.is_valid(document) is passes, (sorted(choice), document)
         told = violations_of(VALIDATORS, api, table, choice, document)
         assert (told == []) is passes, (sorted(choice), document)
+        narrowed = checker_of(VALIDATORS.schema(api, table, choice))
+        assert said(narrowed, document) == said(careful, document), (sorted(choice), document)
+
+
+def said(checker: Any, document: Any) -> list[tuple[Any, ...]]:
+    """Each error that a validator finds, in the order of its finding."""
+    return [
+        (list(error.absolute_path), list(error.absolute_schema_path), error.message, repr(error.instance))
+        for error in checker.iter_errors(document)
+    ]
 
 
 RULES = {(row.type, row.limit): row for rows in MANUAL.fields.values() for row in rows if not row.is_open}
@@ -235,6 +245,26 @@ def test_the_fast_validator_and_the_careful_one_agree_on_any_json(api: str, tabl
         assert_agreed(api, table, document)
 
     agree()
+
+
+NESTED: Any = {
+    "type": "object",
+    "properties": {"rows": {"prefixItems": [{"type": "string"}], "items": {"properties": {"a": {"maximum": 3}}}}},
+    "anyOf": [{"required": ["rows"]}, {"properties": {"b": {"enum": [1]}}, "required": ["b"]}],
+    "additionalProperties": {"items": False},
+}
+
+
+@settings(quick, max_examples=100)
+@given(
+    st.dictionaries(
+        st.sampled_from(["rows", "b", "c"]),
+        st.lists(st.sampled_from(["x", 7, {"a": 4}, {"a": 1}, []]), max_size=4) | st.sampled_from([1, 2, "x"]),
+    )
+    | ANY_JSON
+)
+def test_what_is_wrong_with_a_document_is_found_at_any_depth_without_looking_at_what_is_right(document: Any) -> None:
+    assert said(checker_of(NESTED), document) == said(jsonschema.Draft202012Validator(NESTED), document)
 
 
 def test_every_reading_that_replaces_rows_is_compared() -> None:
