@@ -24,6 +24,8 @@ MEMBERS = (*_TEXTS, *_MAPPINGS, "body", "body_schema", "status", *_FLAGS)
 _BODIES = {"body", "body_schema"}
 CUT = "the body was cut, so it cannot be compared"
 _SHOWN = 60
+_SIMPLE = (str, int, float, bool, type(None))
+_EXPONENTS = bytes(0x30 if 0x30 <= byte <= 0x39 else 0x65 if byte in b"eE" else 0x20 for byte in range(256))
 _LEAST_STATUS, _LARGEST_STATUS = 100, 599
 
 
@@ -129,10 +131,10 @@ def differences(wanted: Any, found: Any, place: str) -> Iterator[str]:
     """How a JSON value differs from the subset that is wanted: given members equal, arrays element by element."""
     if isinstance(wanted, dict) and isinstance(found, dict):
         for name, value in wanted.items():
-            if name in found:
-                yield from differences(value, found[name], f"{place}.{name}")
-            else:
+            if name not in found:
                 yield f"{place}.{name}: wanted {_shown(value)}, is absent"
+            elif type(value) not in _SIMPLE or type(value) is not type(found[name]) or value != found[name]:
+                yield from differences(value, found[name], f"{place}.{name}")
     elif isinstance(wanted, list) and isinstance(found, list):
         if len(wanted) != len(found):
             yield f"{place}: wanted {len(wanted)} elements, has {len(found)}"
@@ -142,23 +144,45 @@ def differences(wanted: Any, found: Any, place: str) -> Iterator[str]:
         yield f"{place}: wanted {_shown(wanted)}, was {_shown(found)}"
 
 
-def needles(wanted: Any) -> list[bytes]:
-    """What a body without a backslash must have in it to match: the names and strings of the wanted value."""
+@dataclass(frozen=True, slots=True)
+class Needles:
+    """What a body must have in it to match, however it is written: it can be passed over unread without."""
+
+    texts: tuple[bytes, ...]
+    numbers: tuple[bytes, ...]
+
+    def are_in(self, body: bytes) -> bool:
+        """Whether a body may match."""
+        if b"\\" in body:
+            return True  # an escape may stand for anything
+        for text in self.texts:
+            if text not in body:
+                return False
+        for number in self.numbers:
+            if number not in body:
+                return b"0e" in body.translate(_EXPONENTS)  # they may move the digits of a number
+        return True
+
+
+def needles(wanted: Any) -> Needles:
+    """The names and strings of the wanted value, and the digits of its integers."""
     if isinstance(wanted, dict) and wanted.keys() & {"text", "base64"}:
-        return []  # it may be meant for a body that is no JSON
-    return [text for text in map(dumps, _strings(wanted)) if b"\\" not in text]
+        return Needles((), ())  # it may be meant for a body that is no JSON
+    scalars = list(_scalars(wanted))
+    texts = (dumps(value) for value in scalars if isinstance(value, str))
+    numbers = (b"%d" % value for value in scalars if isinstance(value, int) and not isinstance(value, bool))
+    return Needles(tuple(text for text in texts if b"\\" not in text), tuple(numbers))
 
 
-def _strings(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
+def _scalars(value: Any) -> Iterator[Any]:
+    if isinstance(value, dict):
         yield from value
-        for each in value.values():
-            yield from _strings(each)
-    elif isinstance(value, list):
+        value = list(value.values())
+    if isinstance(value, list):
         for each in value:
-            yield from _strings(each)
+            yield from _scalars(each)
+    else:
+        yield value
 
 
 def _check_types(document: Document) -> None:

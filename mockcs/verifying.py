@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from mockcs.errors import MockcsError
-from mockcs.journal import BODY, BODY_SIZE, DIGEST, PLACES, Record, View, call_of
+from mockcs.journal import BODY, DIGEST, PLACES, Record, View, call_of
 from mockcs.matching import Match, needles
 from mockcs.messages import Document
 
@@ -73,6 +73,7 @@ class Scan:
         self._by_body = bool(rest) and rest <= {"body", "body_schema"}
         self._whole = bool(rest) and not self._by_body
         self._bodies: dict[bytes, bool] = {}
+        self._likely = False
         self._met: dict[int, bool] = {}
 
     def is_met_by(self, number: int, record: Record) -> bool:
@@ -101,16 +102,15 @@ class Scan:
         return not self._by_body or self._decided_by_body(record)
 
     def _decided_by_body(self, record: Record) -> bool:
-        body, digest = record[BODY], record[DIGEST]
-        if digest is None and b"\\" not in body:
-            for needle in self._needles:
-                if needle not in body:
-                    return False
-        met = self._bodies.get(body) if digest is None else None
+        body, size, digest = record[BODY : DIGEST + 1]
+        if digest is not None:
+            return next(self.match.body_differences(body, size, digest), None) is None
+        met = self._bodies.get(body)
         if met is None:
-            met = next(self.match.body_differences(body, record[BODY_SIZE], digest), None) is None
-            if digest is None:
-                self._bodies[body] = met
+            # Where the last one matched, this one probably does, and it is faster to see so at once.
+            may = self._likely or self._needles.are_in(body)
+            met = may and next(self.match.body_differences(body, size, None), None) is None
+            self._bodies[body] = self._likely = met
         return met
 
 

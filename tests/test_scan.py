@@ -60,6 +60,7 @@ def test_a_record_meets_the_match_that_its_call_meets(
         (b"plain text", {"text": "plain text"}),
         (b"\xff\xfe", {"base64": "//4="}),
         (b'{"caf\\u00e9": "\\/"}', {"caf\u00e9": "/"}),
+        (b'{"a": 1e2, "b": [-25E-1, 70.0]}', {"a": 100, "b": [-2.5, 70]}),
         (b"", None),
     ],
     ids=str,
@@ -68,6 +69,18 @@ def test_a_body_is_found_however_it_is_written(body: bytes, wanted: Any) -> None
     scan = Scan(match_of({"body": wanted}, KINDS, MASKS))
     assert scan.is_met_by(1, record_of(body))
     assert not scan.is_met_by(2, record_of(b'{"other": 1}'))
+
+
+def test_a_body_without_the_digits_of_a_wanted_number_does_not_match() -> None:
+    scan = Scan(match_of({"body": {"a": 101}}, KINDS, MASKS))
+    bodies = [b'{"a": 101}', b'{"a": 110}', b'{"a": 1.01e2}', b'{"a": 1010}', b'{"a": true, "b": 101}']
+    assert [scan.is_met_by(number, record_of(body)) for number, body in enumerate(bodies)] == [
+        True,
+        False,
+        True,
+        False,
+        False,
+    ]
 
 
 def test_a_cut_body_neither_meets_a_match_nor_rules_it_out() -> None:
