@@ -61,10 +61,10 @@ class Front:
                 return self._administered(name, environ, path, prefix, start_response)
         try:
             space = self._spaces.space(name)
+            request = _request_of(environ, path, prefix, space)
         except MockcsError as error:
             body = dumps({"error": str(error), "hint": error.hint})
             return _sent(Response(error.status, (("Content-Type", "application/json"),), body), environ, start_response)
-        request = _request_of(environ, path, prefix, space)
         call, response = answer(self._routes, space, request)
         return _sent(response, environ, start_response, ("Mockcs-Call", str(call)))
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from mockcs import __version__
 from mockcs.app import Mock, create_mock
+from mockcs.bodies import Bodies
 from mockcs.errors import MockcsError
 from mockcs.front import Wsgi
 from mockcs.settings import Settings, in_url
@@ -32,7 +33,8 @@ _STOP_SECONDS = 0.5
 _LARGEST_PORT = 65535
 _READY_PAUSE = 0.002
 _READY_TRIES = 5000
-_BLOCKING_THREADS = 128  # a delayed or waiting request may hold one: --max-waiting stays below
+_BODIES = 100  # that may be waited for at one time
+_THREADS = 28  # of granian for all that waits for nothing
 
 
 class Server:
@@ -157,7 +159,7 @@ class _Loader:
         threading.Thread(target=_end_with_parent, name="mockcs-parent", daemon=True).start()
         known = (self._settings.host, self._port), self._line, mock
         threading.Thread(target=_begin, args=known, name="mockcs-ready", daemon=True).start()
-        return Turns(mock.wsgi)
+        return Turns(Bodies(mock.wsgi, _BODIES))
 
 
 def _begin(address: tuple[str, int], line: str, mock: Mock) -> None:
@@ -222,7 +224,8 @@ def _granian(settings: Settings, address: str, port: int) -> Any:
             port=port,
             interface=Interfaces.WSGI,
             http=HTTPModes.http1,
-            blocking_threads=_BLOCKING_THREADS,
+            # Whatever waits holds a thread, so there are more than may wait.
+            blocking_threads=settings.max_waiting + _BODIES + _THREADS,
             log_level=LogLevels.error,
             ssl_cert=Path(settings.tls_cert) if settings.tls_cert else None,
             ssl_key=Path(settings.tls_key) if settings.tls_key else None,
