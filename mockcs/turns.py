@@ -10,7 +10,7 @@ from mockcs.front import Environ, StartResponse, Wsgi
 
 _LATE = 0.02  # seconds after which the thread whose turn it is counts as busy with something else
 _REST = 5.0  # seconds that a thread rests at the most
-_LEASE = 0.005  # seconds after which the interpreter is left to others that hold a request already
+_LEASE = 0.01  # seconds after which the interpreter is left to others that hold a request already
 _GAP = 0.0001
 
 
