@@ -5,38 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
+_LONGEST = 64  # characters of a name that can be one of the documented ones misspelt
 _NOT_MOCKED = ("/profiles", "/metadata/profiles", "/metadata/identification-keys", "/interactions")
 
 
-def misspelt(names: Iterable[str], documented: frozenset[str], place: str) -> list[str]:
+def misspelt(names: Iterable[str], documented: frozenset[str]) -> Iterator[str]:
     """Advice on names that are one edit away from a documented one, or equal to it but for case."""
-    found = []
     for name in names:
-        near = _near(name, documented)
+        near = _near(name, documented) if len(name) <= _LONGEST else None
         if near:
-            found.append(f"{place}{name} is taken as attached data; did you mean {near}?")
-    return found
+            yield f"{name} is taken as attached data; did you mean {near}?"
 
 
-@lru_cache(maxsize=4096)
-def of_members(
-    names: tuple[str, ...], documented: frozenset[str], others: frozenset[str], place: str
-) -> tuple[str, ...]:
-    """Advice on the names that a table does not document, and on those among them that another event has.
-
-    Applications send the same few sets of names again and again: each set is looked at once.
-    """
-    return tuple(_of_members(names, documented, others, place))
-
-
-def _of_members(
-    names: tuple[str, ...], documented: frozenset[str], others: frozenset[str], place: str
-) -> Iterator[str]:
-    at = f"{place}/" if place else ""
-    yield from misspelt([name for name in names if name not in documented], documented, at)
-    for name in names:
-        if name in others:
-            yield f"{place}{name} is a member of another event; here it is taken as attached data"
+def of_members(names: Iterable[str], documented: frozenset[str], others: frozenset[str]) -> tuple[str, ...]:
+    """Advice on the names that a table does not document, and on those among them that another event has."""
+    unknown = [name for name in names if name not in documented]
+    foreign = [
+        f"{name} is a member of another event; here it is taken as attached data" for name in unknown if name in others
+    ]
+    return (*misspelt(unknown, documented), *foreign)
 
 
 @lru_cache(maxsize=4096)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import asdict, replace
 from typing import Any
 
-from mockcs.advice import of_members
 from mockcs.documented import RESOURCE_OF, Field
 from mockcs.extensions import Extension, extension_of
 from mockcs.messages import CompositeEvent, Document, Event, Notes, Violation
 from mockcs.resources import is_true
 from mockcs.store import Store
-from mockcs.terms import Table, Terms
+from mockcs.terms import Shape, Table, Terms
 from mockcs.violations import kind_of, pointer_of, shown
 
 RECORDS = ("extension_value", "extension_record", "extension_record_key")
@@ -36,7 +34,7 @@ class Events:
         self._notes.seen.append((table.name, document))
         if table.name in RESOURCE_OF:
             return self._event(table, document)
-        self._advise(table, document, "")
+        self._advise(table.shape(document), "")
         if table.name == "composite_start" and not self._broken:
             return tuple(self._composite(each, f"/services/{n}") for n, each in enumerate(document["services"]))
         return document
@@ -50,7 +48,7 @@ class Events:
 
     def _composite(self, document: Document, place: str) -> CompositeEvent:
         table = self._terms.table
-        self._advise(table("composite_start_event"), document, place)
+        self._advise(table("composite_start_event").shape(document), place)
         task = document.get("task")
         return CompositeEvent(
             self._event(table("service_start_event"), document["service"], f"{place}/service"),
@@ -68,14 +66,14 @@ class Events:
         if self._terms.business.attributes:
             event = self._with_ids(RESOURCE_OF[table.name], event, place)
         if shape.advice:
-            self._advise(table, shape.extensions, place)
+            self._advise(shape, place)
         if not extensions:
             return event
         if self._terms.api == "8.1":
             return replace(event, extensions=self._declared(table, extensions))
         if respelt := self._store.respelt(extensions):
             self._notes.advice += [
-                f"{place}{name} differs only by case from the attached data {known}" for name, known in respelt
+                f"{_at(place)}{name} differs only by case from the attached data {known}" for name, known in respelt
             ]
         return event
 
@@ -102,10 +100,8 @@ class Events:
                     found[name] = dbid
         return found
 
-    def _advise(self, table: Table, names: Iterable[str], place: str) -> None:
-        found = of_members(tuple(names), table.names, table.others, place)
-        if found:
-            self._notes.advice += found
+    def _advise(self, shape: Shape, place: str) -> None:
+        self._notes.advice += [_at(place) + each for each in shape.advice]
 
     def _declared(self, table: Table, extensions: Document) -> Document:
         """The attached data under the spelling of their schemas; what breaks one is a violation."""
@@ -150,6 +146,10 @@ class Events:
         if isinstance(document, dict):  # else its own table has said so
             self._broken += declared.partly(document, keys_only=table.name == "extension_record_key")
         return document
+
+
+def _at(place: str) -> str:
+    return f"{place}/" if place else ""
 
 
 def _is_extension(value: Any) -> bool:

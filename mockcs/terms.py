@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _SELECTIONS = {"active": (True,), "completed": (False,)}
 
 
-_MOST_SHAPES = 1024  # of documents that are remembered: clients choose them
+_MOST_SHAPES, _MOST_NAMES = 1024, 256  # of documents that are remembered: clients choose them
 
 
 @record
@@ -59,8 +59,8 @@ class Table:
             places = {name: self._places.get(name, "extensions") for name in names}
             kinds = ("occasion", "orders", "extensions")
             occasion, orders, extensions = (tuple(name for name in names if places[name] == kind) for kind in kinds)
-            found = Shape(occasion, orders, extensions, of_members(extensions, self.names, self.others, ""))
-            if len(self._shapes) < _MOST_SHAPES:
+            found = Shape(occasion, orders, extensions, of_members(extensions, self.names, self.others))
+            if len(self._shapes) < _MOST_SHAPES and len(names) <= _MOST_NAMES:
                 self._shapes[names] = found
         return found
 

@@ -130,7 +130,7 @@ def _query(terms: Terms, request: Request, notes: Notes, broken: list[Violation]
     values: Document = {}
     for name, given in query_of(request.query).items() if request.query else ():
         if name not in types:
-            near = misspelt([name], frozenset(types), "")
+            near = next(misspelt([name], frozenset(types)), "")
             notes.advice.append(f"{operation.name} has no query parameter {name}, it is not read{_meant(near)}")
             continue
         if terms.api == "8.1" and name == "extensions" and any(sign in text for text in given for sign in "*."):
@@ -147,8 +147,8 @@ def _query(terms: Terms, request: Request, notes: Notes, broken: list[Violation]
     return values
 
 
-def _meant(near: list[str]) -> str:
-    return f": {near[0].rpartition('; ')[2]}" if near else ""
+def _meant(near: str) -> str:
+    return f": {near.rpartition('; ')[2]}" if near else ""
 
 
 def _converted(kind: str, given: list[str]) -> Any:

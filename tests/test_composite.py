@@ -248,6 +248,18 @@ def test_a_refused_event_among_good_ones_leaves_nothing_behind(gms: Door, event:
     assert gms.mock.state() == before
 
 
+def test_advice_says_where_in_the_list_of_events(gms: Door) -> None:
+    gms.start_service(Segment="gold")
+    odd = {"service": {**EVENT["service"], "segment": "gold", "est_durations": 9, "task_type": 1}, "stat": {}}
+    start(gms, EVENT, {**EVENT, **odd})
+    assert [each.partition(" ")[0] for each in advice(gms)] == [
+        "/services/1/stat",
+        "/services/1/service/est_durations",
+        "/services/1/service/task_type",
+        "/services/1/service/segment",
+    ]
+
+
 def test_the_violations_of_all_events_come_at_once(gms: Door) -> None:
     assert gms.post(PATH, {"services": [{"state": {}}, {"service": {"contact_key": 1}}]}).status == 400
     found = {each["pointer"] for each in gms.mock.last_call()["violations"]}
