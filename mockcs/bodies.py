@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from queue import Empty, SimpleQueue
 from typing import Protocol
@@ -9,7 +10,7 @@ from typing import Protocol
 from mockcs.errors import MockcsError
 from mockcs.front import Environ, StartResponse, Wsgi
 
-_PATIENCE = 1.0  # seconds; a body that has come already gives its place back at once
+_PATIENCE = 1.0  # seconds without any body beginning or coming to its end
 
 
 class _Input(Protocol):
@@ -19,14 +20,13 @@ class _Input(Protocol):
 class Bodies:
     """A WSGI app that reads so many bodies at one time, however many are begun.
 
-    Beyond that a request waits for a place, and is a 503 when it gets none.
+    Beyond that a request waits for a place as long as bodies come to their ends. When none has for a second, it is a
+    503 at once, so that it holds no thread.
     """
 
     def __init__(self, app: Wsgi, most: int) -> None:
         self._app = app
-        self._places: SimpleQueue[None] = SimpleQueue()
-        for _ in range(most):
-            self._places.put(None)
+        self._places = _Places(most)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer as the app does."""
@@ -34,23 +34,47 @@ class Bodies:
         return self._app(environ, start_response)
 
 
+class _Places:
+    __slots__ = ("_free", "_moved")
+
+    def __init__(self, most: int) -> None:
+        self._free: SimpleQueue[None] = SimpleQueue()
+        self._moved = 0.0
+        for _ in range(most):
+            self.give_back()
+
+    def take(self) -> None:
+        """Take a place; queue.Empty when there is none to be had."""
+        try:
+            self._free.get_nowait()
+        except Empty:
+            left = self._moved + _PATIENCE - time.monotonic()
+            self._free.get(timeout=max(left, 0))
+        self._moved = time.monotonic()
+
+    def give_back(self) -> None:
+        """Leave the place to another."""
+        self._moved = time.monotonic()
+        self._free.put(None)
+
+
 class _Bounded:
     """The body of one request, read when there is a place."""
 
     __slots__ = ("_places", "_stream")
 
-    def __init__(self, stream: _Input, places: SimpleQueue[None]) -> None:
+    def __init__(self, stream: _Input, places: _Places) -> None:
         self._stream = stream
         self._places = places
 
     def read(self, *size: int) -> bytes:
         """So many bytes of it, or all; MockcsError when too many others are still to come."""
         try:
-            self._places.get(timeout=_PATIENCE)
+            self._places.take()
         except Empty:
             sentence = "too many requests have begun a body and not ended it"
             raise MockcsError(sentence, hint="end their bodies, or close their connections", status=503) from None
         try:
             return self._stream.read(*size)
         finally:
-            self._places.put(None)
+            self._places.give_back()

@@ -78,12 +78,12 @@ class Events:
         return event
 
     def _with_ids(self, kind: str, event: Event, place: str) -> Event:
+        own, occasion = (self._mapped(kind, members, place) for members in (event.own, event.occasion))
         # The orders of a state transition hold what the states take over.
         orders = {
             name: self._mapped(kind, value, f"{place}/{name}") if isinstance(value, dict) else value
             for name, value in event.orders.items()
         }
-        own, occasion = (self._mapped(kind, members, place) for members in (event.own, event.occasion))
         return replace(event, own=own, occasion=occasion, orders=orders)
 
     def _mapped(self, kind: str, members: Document, place: str) -> Document:

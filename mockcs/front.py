@@ -27,7 +27,6 @@ Wsgi = Callable[[Environ, StartResponse], Iterable[bytes]]
 ADMIN = "/__admin"
 SPACE = "mockcs.space"
 """The key of a WSGI environment under which the admin API finds the name of its space."""
-_OWN = "/__"  # what the mock's own paths begin with
 _ADMIN = ADMIN + "/"
 _PREFIX = "/__space/"
 _HEADER = "HTTP_MOCKCS_SPACE"
@@ -36,7 +35,7 @@ _CHUNK = 64 * 2**10
 _DRAINED = 64 * 2**20  # what is read of a body that is refused for its size before the connection is given up
 _DIGITS = 15
 _FLUSHED = 0.05
-_MOST_KINDS = 1024  # of requests that are remembered by what headers they have: clients choose them
+_MOST_KINDS, _LONGEST_KIND = 1024, 2048  # of requests that are remembered by the headers they have, and characters
 _NO_CONTENT = 204
 _STATUS = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 
@@ -52,13 +51,14 @@ class Front:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
         path: str = environ["PATH_INFO"]
-        name, prefix = environ.pop(_HEADER, DEFAULT), ""
-        if path.startswith(_OWN):
-            if path.startswith(_PREFIX):
-                name, _, rest = path[len(_PREFIX) :].partition("/")
-                path, prefix = "/" + rest, _PREFIX + name
-            if path == ADMIN or path.startswith(_ADMIN):
-                return self._administered(name, environ, path, prefix, start_response)
+        name, prefix = DEFAULT, ""
+        if path.startswith(_PREFIX):
+            name, _, rest = path[len(_PREFIX) :].partition("/")
+            path, prefix = "/" + rest, _PREFIX + name
+        elif _HEADER in environ:
+            name = environ.pop(_HEADER)
+        if path.startswith(_ADMIN) or path == ADMIN:
+            return self._administered(name, environ, path, prefix, start_response)
         try:
             space = self._spaces.space(name)
             request = _request_of(environ, path, prefix, space)
@@ -112,7 +112,9 @@ class _Headers(dict[tuple[str, ...], tuple[tuple[str, str], ...]]):
 
     def __missing__(self, keys: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
         found = tuple((key, name) for key in keys if (name := _name_of(key)))
-        if len(self) < _MOST_KINDS:
+        if sum(map(len, keys)) <= _LONGEST_KIND:
+            if len(self) >= _MOST_KINDS:
+                self.clear()
             self[keys] = found
         return found
 

@@ -169,7 +169,8 @@ def _cut_response(response: Response) -> Response:
 
 def _record_of(came: Record, response: Response, outcome: tuple[Any, ...]) -> Record:
     path, query, headers, body = came[_PATH:BODY_SIZE]
-    size = _FRAME + len(path) + len(query) + sum(map(len, headers.values())) + len(body) + len(response.body)
+    texts = sum(map(len, headers)) + sum(map(len, headers.values()))
+    size = _FRAME + len(path) + len(query) + texts + len(body) + len(response.body)
     status = response.status
     return (
         *came,

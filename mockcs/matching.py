@@ -25,7 +25,8 @@ _BODIES = {"body", "body_schema"}
 CUT = "the body was cut, so it cannot be compared"
 _SHOWN = 60
 _SIMPLE = (str, int, float, bool, type(None))
-_EXPONENTS = bytes(0x30 if 0x30 <= byte <= 0x39 else 0x65 if byte in b"eE" else 0x20 for byte in range(256))
+_NUMBERS = bytes(0x30 if byte in b"0123456789." else 0x65 if byte in b"eE" else 0x20 for byte in range(256))
+_ROUNDED = b"0" * 16
 _LEAST_STATUS, _LARGEST_STATUS = 100, 599
 
 
@@ -160,8 +161,14 @@ class Needles:
                 return False
         for number in self.numbers:
             if number not in body:
-                return b"0e" in body.translate(_EXPONENTS)  # they may move the digits of a number
+                return _may_equal_by_other_digits(body)
         return True
+
+
+def _may_equal_by_other_digits(body: bytes) -> bool:
+    # An exponent moves the digits of a number, and a fraction of 16 digits or more may be rounded to an integer.
+    numbers = body.translate(_NUMBERS)
+    return b"0e" in numbers or _ROUNDED in numbers
 
 
 def needles(wanted: Any) -> Needles:

@@ -35,6 +35,7 @@ _READY_PAUSE = 0.002
 _READY_TRIES = 5000
 _BODIES = 100  # that may be waited for at one time
 _THREADS = 28  # of granian for all that waits for nothing
+_CONNECTIONS = 2**16  # more than a process may have open by default; beyond it granian would accept none
 
 
 class Server:
@@ -224,8 +225,9 @@ def _granian(settings: Settings, address: str, port: int) -> Any:
             port=port,
             interface=Interfaces.WSGI,
             http=HTTPModes.http1,
-            # Whatever waits holds a thread, so there are more than may wait.
-            blocking_threads=settings.max_waiting + _BODIES + _THREADS,
+            # Whatever waits holds a thread and a connection, so there are more of both than may wait.
+            blocking_threads=min(settings.max_waiting, _CONNECTIONS) + _BODIES + _THREADS,
+            backpressure=_CONNECTIONS,
             log_level=LogLevels.error,
             ssl_cert=Path(settings.tls_cert) if settings.tls_cert else None,
             ssl_key=Path(settings.tls_key) if settings.tls_key else None,

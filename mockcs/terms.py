@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _SELECTIONS = {"active": (True,), "completed": (False,)}
 
 
-_MOST_SHAPES, _MOST_NAMES = 1024, 256  # of documents that are remembered: clients choose them
+_MOST_SHAPES, _LONGEST_SHAPE = 1024, 2048  # of documents that are remembered, and characters of their names
 
 
 @record
@@ -60,7 +60,9 @@ class Table:
             kinds = ("occasion", "orders", "extensions")
             occasion, orders, extensions = (tuple(name for name in names if places[name] == kind) for kind in kinds)
             found = Shape(occasion, orders, extensions, of_members(extensions, self.names, self.others))
-            if len(self._shapes) < _MOST_SHAPES and len(names) <= _MOST_NAMES:
+            if sum(map(len, names)) <= _LONGEST_SHAPE:
+                if len(self._shapes) >= _MOST_SHAPES:
+                    self._shapes.clear()
                 self._shapes[names] = found
         return found
 

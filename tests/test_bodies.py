@@ -47,7 +47,7 @@ def answered(mock: Mock, status: int) -> Any:
 @pytest.mark.slow
 def test_half_sent_bodies_hold_up_nobody_who_sends_none(connections: ExitStack) -> None:
     with serving() as mock:
-        half = [begun(mock, connections, HEAD + BODY[:5]) for _ in range(_BODIES + 100)]
+        half = [begun(mock, connections, HEAD + BODY[:5]) for _ in range(_BODIES + 500)]
         assert answered(mock, 503).keys() == {"error", "hint"}
         assert mock.post("/__admin/reset").status == 503
         assert mock.get("/__admin/health").status == 200

@@ -143,6 +143,11 @@ def test_every_event_and_every_mapped_field_is_checked(mapped: Door) -> None:
         (f"{base}/states/transition", {**move, "media_type": 1}, ["/media_type"]),
         (f"{base}/states/transition", {**move, "to": {"state_type": "Delivering"}}, ["/to/state_type"]),
         (f"{base}/states/transition", {**move, "from": {"state_id": 1, "disposition": 3}}, ["/from/disposition"]),
+        (
+            f"{base}/states/transition",
+            {"from": {"state_id": 1, "disposition": 3}, "to": {"state_type": 4}, "media_type": 1},
+            ["/media_type", "/from/disposition"],
+        ),
         (f"{base}/tasks/start", {"task_type": "Sales"}, ["/task_type"]),
     ]
     before = mapped.mock.state()

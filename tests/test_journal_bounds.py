@@ -58,6 +58,18 @@ def test_an_answer_too_large_for_the_journal_says_that_it_was_cut() -> None:
         assert (call["request"]["body"], call["request"]["body_size"]) == (None, 0)
 
 
+def test_names_of_headers_count_as_bytes_of_the_journal(mock: Mock) -> None:
+    found = []
+    for name in ("X", "X" * 1000):
+        mock.request("GET", "/services/1", **{name: "1"})
+        found.append(mock.get("/__admin/metrics").body.decode())
+    first, both = (
+        float(next(line for line in text.splitlines() if line.startswith("mockcs_journal_bytes{")).split()[1])
+        for text in found
+    )
+    assert both - 2 * first == 999
+
+
 OPS = st.lists(st.tuples(st.sampled_from(["arrive", "complete", "forget"]), st.integers(0, 200)), max_size=40)
 
 

@@ -62,6 +62,14 @@ def test_spaces_never_see_each_other(rooms: tuple[Inside, Inside]) -> None:
     assert two.request("POST", START, EVENT).json == {"service_id": 1}
 
 
+def test_a_header_that_names_another_space_than_the_path_does_not_count_and_is_recorded(anywhere: Mock) -> None:
+    anywhere.request("POST", f"/__space/one{START}", EVENT, Mockcs_Space="two")
+    (call,) = anywhere.get("/__space/one/__admin/calls").json["calls"]
+    assert call["request"]["headers"]["Mockcs-Space"] == "two"
+    assert anywhere.get("/__admin/spaces").json["spaces"] == ["default", "one"]
+    anywhere.delete("/__admin/spaces/one")
+
+
 def test_a_reset_of_one_space_leaves_the_others(rooms: tuple[Inside, Inside]) -> None:
     one, two = rooms
     for room in rooms:
