@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
+from os import PathLike
 from types import MappingProxyType
 from typing import Any
 
@@ -31,6 +32,29 @@ class User:
     privileges: tuple[str, ...] = ()
 
 
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_count(value: Any) -> bool:
+    return _is_whole(value) and value >= 0
+
+
+_VALUES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "text": (lambda value: isinstance(value, str | PathLike), "a text"),
+    "count": (_is_count, "a whole number from 0"),
+    "port": (_is_whole, "a whole number"),
+    "bytes": (_is_count, "a number of bytes"),
+    "choice": (lambda value: value in SERVERS, f"one of {', '.join(SERVERS)}"),
+    "flag": (lambda value: isinstance(value, bool), "true or false"),
+    "names": (
+        lambda value: isinstance(value, list | tuple) and all(isinstance(e, str) for e in value),
+        "a list of texts",
+    ),
+    "pairs": (lambda value: isinstance(value, dict), "a mapping of readings to choices"),
+    "table": (lambda value: isinstance(value, dict), "a mapping"),
+}
+"""What a setting of each kind may be, and that in words."""
 _NOBODY: Mapping[str, User] = MappingProxyType({})
 
 
@@ -74,9 +98,11 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
+        for each in fields(self):
+            value, (fits, words) = getattr(self, each.name), _VALUES[each.metadata["kind"]]
+            if not fits(value) and not (value is None and each.default is None):
+                raise MockcsError(f"{each.name} must be {words}, not {value!r}")
         lifetime_of(self.expiration)
-        if self.server not in SERVERS:
-            raise MockcsError(f"server {self.server!r} is not one of {', '.join(SERVERS)}")
         if self.basic_auth and ":" not in self.basic_auth:
             raise MockcsError("basic-auth must be user:password")
         if bool(self.tls_cert) != bool(self.tls_key):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mockcs.calls import Masks
 from mockcs.journal import Journal, Record, call_of
 from mockcs.messages import Request, Response
-from tests.conftest import serving
+from tests.conftest import Mock, serving
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -67,6 +68,36 @@ def test_a_taken_port_is_a_sentence_in_the_thread_that_starts(taken: int) -> Non
 def test_an_impossible_address_is_a_sentence(address: dict[str, Any]) -> None:
     with pytest.raises(MockcsError, match="cannot be listened on"):
         Server(**address).start()
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("max_calls", -1),
+        ("max_calls", True),
+        ("max_waiting", 1.5),
+        ("max_body", "2MiB"),
+        ("auto_complete_after", "1h"),
+        ("port", "abc"),
+        ("host", None),
+        ("log_calls", "no"),
+        ("tenant", "Sales"),
+        ("server", "waitress"),
+        ("reading", ["complete-status=200"]),
+        ("users", [{"password": "s"}]),
+    ],
+)
+def test_a_setting_of_a_wrong_kind_is_refused_by_its_name(setting: str, value: Any) -> None:
+    with pytest.raises(MockcsError, match=rf"^{setting} must be .*, not "):
+        Settings(**{setting: value})
+
+
+def test_a_file_may_be_named_by_a_path(tmp_path: Path) -> None:
+    state = tmp_path / "state.json"
+    state.write_text('{"services": []}')
+    any_of_them: Any = state
+    with Server(Settings(state=any_of_them)) as client:
+        assert client.services() == []
 
 
 def test_an_unknown_reading_is_a_sentence() -> None:
