@@ -207,15 +207,23 @@ def check(folder: str) -> None:
 @click.option("--host", default="127.0.0.1", show_default=True, envvar="MOCKCS_HOST", help="Where the mock listens.")
 @click.option("--port", default=8080, show_default=True, envvar="MOCKCS_PORT", help="Its port.")
 @click.option("--space", default="", help="The name of a space of its own.")
-def env(host: str, port: int, space: str) -> None:
+@click.option("--tls-cert", default="", envvar="MOCKCS_TLS_CERT", help="Its certificate, if it speaks HTTPS.")
+@click.option(
+    "--basic-auth", default="mockcs:mockcs", envvar="MOCKCS_BASIC_AUTH", help="Its credentials, if it has any."
+)
+def env(host: str, port: int, space: str, tls_cert: str, basic_auth: str) -> None:
     """Print the variables that a client under test needs, with harmless credentials."""
-    base = f"http://{in_url(host)}:{port}" + (f"/__space/{space}" if space else "")
+    from mockcs.spaces import checked_name  # noqa: PLC0415 - the other commands start faster without
+
+    url = f"{'https' if tls_cert else 'http'}://{in_url(host)}:{port}"
+    base = f"{url}/__space/{checked_name(space)}" if space else url
+    user, _, password = basic_auth.partition(":")  # a call that misses the mock must not reach a real account
     for name, value in {
-        "MOCKCS_URL": f"http://{in_url(host)}:{port}",
+        "MOCKCS_URL": url,
         "CONTEXT_SERVICES_URL": base + documented.PREFIXES["8.5"],
         "CONTEXT_SERVICES_URL_81": base,
-        "CONTEXT_SERVICES_USER": "mockcs",
-        "CONTEXT_SERVICES_PASSWORD": "mockcs",  # a call that misses the mock must not reach a real account
+        "CONTEXT_SERVICES_USER": user,
+        "CONTEXT_SERVICES_PASSWORD": password,
     }.items():
         click.echo(f"export {name}={shlex.quote(value)}")
 

@@ -16,6 +16,7 @@ from mockcs.values import Call, Calls, Service
 
 _PATH_85 = "/genesys/1/cs"
 _SECONDS = 10.0
+_BASE = "give scheme, host and port of the mock, without the path of its API: http://127.0.0.1:8080"
 
 
 class Client:
@@ -30,6 +31,7 @@ class Client:
         self.space = space
         self._token = token
         self._refused: list[Call] = []
+        self._snapshots: set[str] = set()
         self._transport = Transport()
         self._prefix = f"/__space/{quote(space, safe='')}" if space else ""
 
@@ -177,11 +179,18 @@ class Client:
         """Keep state, ids, readings, and the clock if it is frozen, under a name."""
         __tracebackhide__ = True
         self.ask("POST", f"/snapshots/{quote(name, safe='')}")
+        self._snapshots.add(name)
 
     def restore(self, name: str) -> None:
         """Go back to a snapshot."""
         __tracebackhide__ = True
         self.ask("POST", f"/snapshots/{quote(name, safe='')}/restore")
+
+    def forget_snapshots(self) -> None:
+        """Do away with the snapshots that this client has taken."""
+        __tracebackhide__ = True
+        while self._snapshots:
+            self.ask("DELETE", f"/snapshots/{quote(self._snapshots.pop(), safe='')}")
 
     def reset(self) -> None:
         """Begin the space anew: no state, no calls, ids from 1, readings as the server began.
@@ -211,7 +220,8 @@ class Client:
         __tracebackhide__ = True
         status, document = self._ask(method, path, body)
         if status >= 400:
-            raise MockcsError(document.get("error", f"{method} {path}: {status}"), document.get("hint", ""), status)
+            sentence = document.get("error", f"{self.base_url} is not where a mock has its admin API: {status}")
+            raise MockcsError(sentence, document.get("hint", _BASE), status)
         return document
 
     def _verified(self, operation: str | None, match: dict[str, Any], counts: dict[str, Any]) -> Any:
@@ -244,7 +254,7 @@ class Client:
     def _ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         __tracebackhide__ = True
         # A refusal that the caller turns into its own sentence comes back as it is; others raise.
-        sent = None if body is None else json.dumps(body).encode()
+        sent = None if body is None else _json(body)
         headers = {"Content-Type": "application/json"} if sent is not None else {}
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
@@ -267,6 +277,15 @@ class Client:
         except (OSError, http.client.HTTPException) as error:
             # The cause is in the sentence; its frames, deep in http.client, are nothing to a tester.
             raise MockcsError(f"no mockcs answers at {self.base_url}: {error}") from None
+
+
+def _json(body: Any) -> bytes:
+    __tracebackhide__ = True
+    try:
+        return json.dumps(body).encode()
+    except (TypeError, ValueError) as error:
+        sentence = f"mockcs takes what JSON can hold: {error}"
+        raise MockcsError(sentence, hint="body_schema takes a JSON Schema, also one with a pattern") from None
 
 
 def _checked(url: str) -> str:

@@ -23,6 +23,8 @@ def curl_of(call: Call, base_url: str) -> str:
     for name, value in request.headers.items():
         if name.lower() not in _OWN_HEADERS:
             words += ["-H", f"{name}: {value}" if value else f"{name};"]  # a semicolon is how curl sends an empty one
+    if request.digest:
+        return f"{shlex.join(words)}  # its body of {request.body_size} bytes was too large to be kept"
     if not request.body:
         return shlex.join(words)
     if not any(name.lower() == "content-type" for name in request.headers):
@@ -81,6 +83,8 @@ def _request(call: Call, base_url: str) -> Document:
     if request.body:
         mime = next((value for name, value in request.headers.items() if name.lower() == "content-type"), "")
         shown["postData"] = {"mimeType": mime, **_text(request.body)}
+    if request.digest:
+        shown["comment"] = "the body was too large to be kept"
     return shown
 
 

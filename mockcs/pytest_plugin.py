@@ -88,8 +88,7 @@ def mockcs(mockcs_server: Client, request: pytest.FixtureRequest) -> Iterator[Cl
             _cover(request.config, [client.ask("GET", "/coverage")])
         _check(client, request)
     finally:
-        if client.space is not None:
-            _forget(client)
+        _forget(client)
 
 
 def _fresh(server: Client, request: pytest.FixtureRequest) -> Client:
@@ -106,7 +105,10 @@ def _forget(client: Client) -> None:
 
     # A mock that is gone has taken the space with it, and a test that passed until then has said so.
     with suppress(MockcsError):
-        client.forget_space()
+        if client.space is None:
+            client.forget_snapshots()
+        else:
+            client.forget_space()
 
 
 def _check(client: Client, request: pytest.FixtureRequest) -> None:
@@ -143,10 +145,10 @@ def pytest_runtest_makereport(
 
 
 def _timeline(client: Client) -> str:
-    from mockcs.report import timeline  # noqa: PLC0415 - only a failed test pays for it
+    from mockcs.report import timeline, unmet  # noqa: PLC0415 - only a failed test pays for it
 
     try:
-        return timeline(client.calls)
+        return "\n".join(filter(None, [timeline(client.calls), unmet(client.ask("GET", "/faults")["faults"])]))
     except Exception as error:  # noqa: BLE001 - whatever it is, the test's own error must still be told
         return str(error)
 

@@ -11,6 +11,7 @@ from mockcs.values import Call
 
 _WIDTH = 64  # pytest puts up to 15 signs before a line of a message, and a report has 80
 _MOST = 30
+_MOST_SENT = 160  # characters of a body
 
 
 def failed_verification(wanted: Mapping[str, Any], found: Mapping[str, Any], calls: Mapping[int, Call]) -> str:
@@ -48,6 +49,19 @@ def timeline(calls: Sequence[Call]) -> str:
     shown = calls[-_MOST:]
     earlier = [f"... {len(calls) - len(shown)} earlier calls"] if len(calls) > len(shown) else []
     return "\n".join([*earlier, *(line for call in shown for line in _told(call))])
+
+
+def unmet(faults: Iterable[Mapping[str, Any]]) -> str:
+    """The faults that no call has met, one line each: what was ordered for them never happened."""
+    return "\n".join(
+        _wrapped(0, f"no call met the fault {fault['id']}: {_json(_ordered(fault))}")
+        for fault in faults
+        if not fault["met"]
+    )
+
+
+def _ordered(fault: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fault.items() if name not in ("id", "met", "left")}
 
 
 def violations(calls: Iterable[Call]) -> str:
@@ -100,7 +114,14 @@ def _listed(word: str, calls: Sequence[Call]) -> list[str]:
     if not calls:
         return []
     more = [f"  ... {len(calls) - _MOST} more"] if len(calls) > _MOST else []
-    return [f"{word} calls:", *(_line(call) for call in calls[:_MOST]), *more]
+    return [f"{word} calls:", *(line for call in calls[:_MOST] for line in (_line(call), *_sent(call))), *more]
+
+
+def _sent(call: Call) -> list[str]:
+    # Whether a call was doubled, or another one was meant, is seen by what it sent.
+    body = call.request.json
+    text = "" if body is None else _json(body)
+    return [_wrapped(6, text if len(text) <= _MOST_SENT else f"{text[:_MOST_SENT]}…")] if text else []
 
 
 def _nearest(found: Mapping[str, Any], calls: Mapping[int, Call]) -> list[str]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, MutableMapping
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 from urllib.parse import quote
 
+from mockcs.errors import MockcsError
 from mockcs.values import Shown
 
 
@@ -35,25 +37,35 @@ class ClockHand:
         __tracebackhide__ = True
         return bool(self._client.ask("GET", "/clock")["frozen"])
 
-    def set(self, now: str) -> None:
+    def set(self, now: str | datetime) -> None:
         """Let it be that time, and run on from there unless it is frozen."""
         __tracebackhide__ = True
-        self._client.ask("PUT", "/clock", {"now": now})
+        self._client.ask("PUT", "/clock", {"now": _written(now)})
 
-    def freeze(self, now: str | None = None) -> None:
+    def freeze(self, now: str | datetime | None = None) -> None:
         """Let it stand still, now or at that time."""
         __tracebackhide__ = True
-        self._client.ask("PUT", "/clock", {"frozen": True, **({} if now is None else {"now": now})})
+        self._client.ask("PUT", "/clock", {"frozen": True, **({} if now is None else {"now": _written(now)})})
 
     def run(self) -> None:
         """Let it run on from where it stands."""
         __tracebackhide__ = True
         self._client.ask("PUT", "/clock", {"frozen": False})
 
-    def advance(self, seconds: float) -> Shown:
+    def advance(self, seconds: float | timedelta) -> Shown:
         """Put it forward; what fell due is in the answer: `expired` and `completed` ids."""
         __tracebackhide__ = True
-        return Shown(self._client.ask("POST", "/clock/advance", {"seconds": seconds}))
+        whole = seconds.total_seconds() if isinstance(seconds, timedelta) else seconds
+        return Shown(self._client.ask("POST", "/clock/advance", {"seconds": whole}))
+
+
+def _written(now: str | datetime) -> str:
+    __tracebackhide__ = True
+    if isinstance(now, str):
+        return now
+    if now.tzinfo is None:
+        raise MockcsError(f"{now!r} has no time zone", hint="datetime(2009, 5, 12, tzinfo=UTC)")
+    return now.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class _NextId:

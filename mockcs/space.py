@@ -198,9 +198,17 @@ class Space:
 
     def restore_snapshot(self, name: str) -> None:
         """Go back to a snapshot; MockcsError when there is none of that name. To be called under the lock."""
+        self.go_back(self._known_snapshot(name))
+
+    def forget_snapshot(self, name: str) -> None:
+        """Do away with a snapshot; MockcsError when there is none of that name. To be called under the lock."""
+        self._known_snapshot(name)
+        self.snapshots = {other: kept for other, kept in self.snapshots.items() if other != name}
+
+    def _known_snapshot(self, name: str) -> Snapshot:
         if name not in self.snapshots:
             raise MockcsError(f"there is no snapshot {name!r}", hint="GET /__admin/snapshots lists them", status=404)
-        self.go_back(self.snapshots[name])
+        return self.snapshots[name]
 
     def facts(self) -> Document:
         """What Query Server Status tells of times and counters. To be called under the lock."""

@@ -21,6 +21,13 @@ DEFAULT = "default"
 """The name of the space without a prefix."""
 
 
+def checked_name(name: str) -> str:
+    """The name; MockcsError when no space can have it."""
+    if not _NAME.fullmatch(name):
+        raise MockcsError(f"{name[:200]!r} is no name of a space", hint="1 to 128 letters, digits or any of . _ - ~")
+    return name
+
+
 class Spaces:
     """The spaces of one server; the default one is always there."""
 
@@ -52,10 +59,7 @@ class Spaces:
         found = self._spaces.get(name)
         if found is not None:
             return found
-        if not _NAME.fullmatch(name):
-            raise MockcsError(
-                f"{name[:200]!r} is no name of a space", hint="1 to 128 letters, digits or any of . _ - ~"
-            )
+        checked_name(name)
         with self._lock:
             if name not in self._spaces and len(self._spaces) > self.settings.max_spaces:
                 raise MockcsError(

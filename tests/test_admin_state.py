@@ -258,6 +258,15 @@ def test_a_wrong_method_on_an_admin_route_is_405(anywhere: Mock, method: str, pa
     assert_wrong(reply, 405)
     assert allowed <= set(reply.headers["allow"].split(", "))
     assert method not in reply.headers["allow"].split(", ")
+    assert reply.json["hint"] == f"it takes {reply.headers['allow']}"
+
+
+@pytest.mark.parametrize("path", ["/__admin", "/__admin/"])
+def test_the_admin_api_lists_its_routes_and_a_wrong_one_says_so(mock: Mock, path: str) -> None:
+    routes = mock.get(path).json["routes"]
+    assert {"method": "DELETE", "path": "/__admin/calls", "answers": 'Forget all calls: {"removed": n}.'} in routes
+    assert all(each["answers"] for each in routes)
+    assert "GET /__admin lists" in assert_wrong(mock.get("/__admin/requests"), 404)["hint"]
 
 
 def test_health_says_ready_with_version_and_spaces(mock: Mock) -> None:

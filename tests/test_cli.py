@@ -174,3 +174,21 @@ def test_a_bad_row_is_one_sentence_and_exit_code_2(folder: Path, table: str, row
         assert (found.exit_code, found.stdout) == (2, "")
         assert named in found.stderr
         assert len(found.stderr.splitlines()) == 1
+
+
+def test_the_variables_fit_the_server_of_the_same_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"PORT": "8094", "TLS_CERT": "c.pem", "BASIC_AUTH": "kent:s:e"}.items():
+        monkeypatch.setenv(f"MOCKCS_{name}", value)
+    assert run("env", "--space", "job-17").stdout.splitlines() == [
+        "export MOCKCS_URL=https://127.0.0.1:8094",
+        "export CONTEXT_SERVICES_URL=https://127.0.0.1:8094/__space/job-17/genesys/1/cs",
+        "export CONTEXT_SERVICES_URL_81=https://127.0.0.1:8094/__space/job-17",
+        "export CONTEXT_SERVICES_USER=kent",
+        "export CONTEXT_SERVICES_PASSWORD=s:e",
+    ]
+
+
+def test_there_are_no_variables_for_a_space_that_cannot_be() -> None:
+    found = run("env", "--space", "feature/x")
+    assert (found.exit_code, found.stdout) == (2, "")
+    assert "'feature/x' is no name of a space" in found.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 import shutil
 import subprocess
@@ -117,6 +118,8 @@ def test_a_cut_body_is_left_out_of_a_shell_line() -> None:
         mock = Mock(cs.base_url)
         assert mock.post("/services/start", EVENT).status == 413
         assert "--data" not in line(mock)
+        assert line(mock).endswith(f"# its body of {len(json.dumps(EVENT))} bytes was too large to be kept")
+        assert har(mock)[-1]["request"]["comment"] == "the body was too large to be kept"
 
 
 def test_a_call_that_is_not_there_has_no_shell_line(mock: Mock) -> None:

@@ -180,6 +180,20 @@ def test_a_failed_test_without_calls_says_so(tester: pytest.Pytester) -> None:
     assert "no call came" in section(run(tester, "def test_it(mockcs):\n    assert 0"))
 
 
+def test_a_fault_that_no_call_met_is_in_the_report_of_a_failed_test(tester: pytest.Pytester) -> None:
+    faults = "mockcs.fail('complete_service', status=503)\n    mockcs.fail('start_service', status=500)\n"
+    test = f"def test_it(mockcs):\n    {faults}    send('POST', mockcs.url + '/services/start', {{}})\n    assert 0"
+    lines = " ".join(" ".join(section(run(tester, test))).split())
+    assert 'no call met the fault 1: {"operation": "complete_service"' in lines
+    assert "no call met the fault 2" not in lines
+
+
+def test_a_snapshot_of_a_test_is_gone_with_it(tester: pytest.Pytester) -> None:
+    taken = "@pytest.mark.parametrize('n', range(105))\ndef test_one(mockcs, n):\n    mockcs.snapshot(f's{n}')\n"
+    left = "def test_two(mockcs):\n    assert mockcs.ask('GET', '/snapshots') == {'snapshots': []}"
+    run(tester, taken + left).assert_outcomes(passed=106)
+
+
 def test_the_calls_of_earlier_tests_are_not_in_the_report(tester: pytest.Pytester) -> None:
     result = run(tester, "def test_one(mockcs):\n    start(mockcs.url)\ndef test_two(mockcs):\n    assert 0")
     result.assert_outcomes(passed=1, failed=1)
@@ -417,6 +431,14 @@ def test_a_url_where_no_mock_is_gives_one_clear_sentence(tester: pytest.Pytester
     assert f"no mockcs answers at {dead_url}" in report
     for inner in ("client.py", "socket.py", "pytest_plugin.py", "During handling", "direct cause"):
         assert inner not in report
+
+
+def test_the_base_url_of_an_application_is_not_that_of_a_mock(tester: pytest.Pytester, served: Mock) -> None:
+    url = f"{served.base_url}/genesys/1/cs"
+    result = run(tester, "def test_it(mockcs):\n    pass", "--mockcs-url", url)
+    result.assert_outcomes(errors=1)
+    assert f"--mockcs-url: {url} is not where a mock has its admin API" in " ".join(result.outlines)
+    assert "give scheme, host and port of the mock, without the path of its API" in " ".join(result.outlines)
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:8080", "http://127.0.0.1:99999", "http://127.0.0.1:port", "nonsense"])

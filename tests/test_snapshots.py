@@ -59,6 +59,16 @@ def test_a_snapshot_holds_state_ids_readings_and_a_frozen_clock(anywhere: Mock) 
     assert anywhere.get("/__admin/state").json == before
 
 
+def test_a_snapshot_is_done_away_with(anywhere: Mock) -> None:
+    for name in ("one", "two"):
+        take(anywhere, name)
+    reply = anywhere.delete("/__admin/snapshots/one")
+    assert (reply.status, reply.json) == (200, {"removed": 1})
+    assert names(anywhere) == ["two"]
+    assert anywhere.delete("/__admin/snapshots/one").status == 404
+    assert anywhere.delete("/__admin/snapshots/two").status == 200
+
+
 def test_calls_and_faults_are_no_part_of_a_snapshot(mock: Mock) -> None:
     mock.get("/services/1")
     take(mock, "one")

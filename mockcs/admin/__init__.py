@@ -20,7 +20,7 @@ from mockcs.spaces import Spaces
 _WORLD = "mockcs.world"
 
 
-_HINT = "docs/admin.md lists the routes and what each takes"
+_HINT = "GET /__admin lists the routes, and docs/admin.md what each takes"
 
 
 def space() -> Space:
@@ -105,10 +105,10 @@ def _http(error: HTTPException) -> Response:
     sentence = error.description or ""
     if error.code in (404, 405):
         sentence = f"there is no {request.method} {request.path} in the admin API"
-    response = answer({"error": sentence, "hint": _HINT}, error.code or 500)
-    for name, value in error.get_headers():
-        if name == "Allow":
-            response.headers[name] = value
+    allowed = dict(error.get_headers()).get("Allow")
+    response = answer({"error": sentence, "hint": f"it takes {allowed}" if allowed else _HINT}, error.code or 500)
+    if allowed:
+        response.headers["Allow"] = allowed
     return response
 
 

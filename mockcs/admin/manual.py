@@ -5,13 +5,31 @@ from __future__ import annotations
 import time
 from dataclasses import asdict
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, current_app
+from werkzeug.routing import Rule
 
 from mockcs import __version__
 from mockcs.admin import answer, body, only, space, spaces
 from mockcs.errors import MockcsError
+from mockcs.messages import Document
 
 blueprint = Blueprint("manual", __name__)
+
+
+@blueprint.get("/", strict_slashes=False)
+def routes() -> Response:
+    """The routes of the admin API, and what each is for."""
+    rules = sorted(current_app.url_map.iter_rules(), key=lambda rule: rule.rule)
+    return answer({"routes": [_route(rule.rule, method, rule.endpoint) for rule in rules for method in _own(rule)]})
+
+
+def _own(rule: Rule) -> list[str]:
+    return sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
+
+
+def _route(path: str, method: str, endpoint: str) -> Document:
+    doc = current_app.view_functions[endpoint].__doc__ or ""
+    return {"method": method, "path": path.replace("<int:", "<"), "answers": " ".join(doc.split())}
 
 
 @blueprint.get("/health")

@@ -91,6 +91,14 @@ def go_back(name: str) -> Response:
     return answer({"snapshot": name})
 
 
+@blueprint.delete("/snapshots/<name>")
+def forget(name: str) -> Response:
+    """Do away with a snapshot: {"removed": 1}."""
+    with space().lock:
+        space().forget_snapshot(name)
+    return answer({"removed": 1})
+
+
 @blueprint.get("/ids")
 def ids() -> Response:
     """The next ids: {"service", "state", "task"}."""

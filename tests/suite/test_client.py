@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
+from unittest.mock import ANY
 from urllib.parse import urljoin
 
 import pytest
@@ -310,6 +313,31 @@ def test_two_calls_are(mockcs: Client, ivr: Ivr, counts: dict[str, int]) -> None
     assert mockcs.assert_called("start_service", **counts) == mockcs.calls.last
 
 
+def test_calls_too_many_are_told_with_what_they_sent(mockcs: Client, ivr: Ivr) -> None:
+    ivr.start(contact_key="one", notes="x" * 1000)
+    ivr.start(contact_key="two")
+    message = failure(mockcs.assert_not_called, "start_service")
+    assert '"contact_key": "one"' in message
+    assert '"contact_key": "two"' in message
+    assert len(message.splitlines()) < 20
+    assert max(map(len, message.splitlines())) <= 64
+
+
+@pytest.mark.parametrize(
+    ("now", "shown"),
+    [
+        (datetime(2009, 5, 12, 12, 5, 12, 145000, tzinfo=UTC), "2009-05-12T12:05:12.145Z"),
+        (datetime(2009, 5, 12, 12, 5, 12, tzinfo=timezone(timedelta(hours=2))), "2009-05-12T10:05:12.000Z"),
+    ],
+)
+def test_the_clock_takes_a_datetime_and_a_timedelta(mockcs: Client, now: datetime, shown: str) -> None:
+    mockcs.clock.freeze(now)
+    assert mockcs.clock.now == shown
+    mockcs.clock.advance(timedelta(days=1))
+    assert mockcs.clock.now == shown.replace("-12T", "-13T")
+    assert "time zone" in misuse(mockcs.clock.set, now.replace(tzinfo=None))
+
+
 @pytest.mark.parametrize(
     ("counts", "wanted"),
     [
@@ -388,6 +416,11 @@ MISUSES: dict[str, tuple[Callable[[Client], Any], str]] = {
     "empty order": (lambda mockcs: mockcs.assert_order(), "match"),
     "misspelt in an order": (lambda mockcs: mockcs.assert_order("start_servcie"), "start_service"),
     "misspelt and awaited": (lambda mockcs: mockcs.wait_for("start_servcie"), "start_service"),
+    "a value that is no JSON": (
+        lambda mockcs: mockcs.assert_called("start_service", body={"contact_key": ANY}),
+        "JSON",
+    ),
+    "a pattern": (lambda mockcs: mockcs.assert_called("start_service", path=re.compile("x")), "JSON"),
     "no call awaited": (lambda mockcs: mockcs.wait_for("start_service", times=0), "assert_not_called"),
 }
 
