@@ -11,7 +11,7 @@ from mockcs.values import Call
 
 _WIDTH = 64  # pytest puts up to 15 signs before a line of a message, and a report has 80
 _MOST = 30
-_MOST_SENT = 160  # characters of a body
+_MOST_JSON = 160  # characters
 
 
 def failed_verification(wanted: Mapping[str, Any], found: Mapping[str, Any], calls: Mapping[int, Call]) -> str:
@@ -54,7 +54,7 @@ def timeline(calls: Sequence[Call]) -> str:
 def unmet(faults: Iterable[Mapping[str, Any]]) -> str:
     """The faults that no call has met, one line each: what was ordered for them never happened."""
     return "\n".join(
-        _wrapped(0, f"no call met the fault {fault['id']}: {_json(_ordered(fault))}")
+        _wrapped(0, f"no call met the fault {fault['id']}: {_short(_ordered(fault))}")
         for fault in faults
         if not fault["met"]
     )
@@ -110,6 +110,11 @@ def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+def _short(value: Any) -> str:
+    text = _json(value)
+    return text if len(text) <= _MOST_JSON else f"{text[:_MOST_JSON]}…"
+
+
 def _listed(word: str, calls: Sequence[Call]) -> list[str]:
     if not calls:
         return []
@@ -120,8 +125,7 @@ def _listed(word: str, calls: Sequence[Call]) -> list[str]:
 def _sent(call: Call) -> list[str]:
     # Whether a call was doubled, or another one was meant, is seen by what it sent.
     body = call.request.json
-    text = "" if body is None else _json(body)
-    return [_wrapped(6, text if len(text) <= _MOST_SENT else f"{text[:_MOST_SENT]}…")] if text else []
+    return [] if body is None else [_wrapped(6, _short(body))]
 
 
 def _nearest(found: Mapping[str, Any], calls: Mapping[int, Call]) -> list[str]:
