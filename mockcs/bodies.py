@@ -20,8 +20,8 @@ class _Input(Protocol):
 class Bodies:
     """A WSGI app that reads so many bodies at one time, however many are begun.
 
-    Beyond that a request waits for a place as long as bodies come to their ends. When none has for a second, it is a
-    503 at once, so that it holds no thread.
+    Beyond that a request waits for a place, a second at the most, and is a 503 when it gets none: at once when no body
+    has moved for that long, so that it holds no thread.
     """
 
     def __init__(self, app: Wsgi, most: int) -> None:

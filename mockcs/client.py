@@ -6,12 +6,12 @@ import http.client
 import json
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 from mockcs.errors import MockcsError
 from mockcs.report import failed_order, failed_verification, unknown_service
 from mockcs.settable import ClockHand, Ids, Readings
-from mockcs.transport import Transport
+from mockcs.transport import Transport, checked_url
 from mockcs.values import Call, Calls, Service
 
 _PATH_85 = "/genesys/1/cs"
@@ -27,7 +27,7 @@ class Client:
     """
 
     def __init__(self, base_url: str, *, space: str | None = None, token: str | None = None) -> None:
-        self.base_url = _checked(base_url.rstrip("/"))
+        self.base_url = checked_url(base_url.rstrip("/"))
         self.space = space
         self._token = token
         self._refused: list[Call] = []
@@ -190,7 +190,7 @@ class Client:
         """Do away with the snapshots that this client has taken."""
         __tracebackhide__ = True
         while self._snapshots:
-            self.ask("DELETE", f"/snapshots/{quote(self._snapshots.pop(), safe='')}")
+            self._ask("DELETE", f"/snapshots/{quote(self._snapshots.pop(), safe='')}")  # 404: it is gone already
 
     def reset(self) -> None:
         """Begin the space anew: no state, no calls, ids from 1, readings as the server began.
@@ -210,6 +210,7 @@ class Client:
     def forget_space(self) -> None:
         """Do away with this client's own space; the default one is reset."""
         __tracebackhide__ = True
+        self._snapshots.clear()
         if self.space is None:
             self.reset()
         else:
@@ -220,8 +221,7 @@ class Client:
         __tracebackhide__ = True
         status, document = self._ask(method, path, body)
         if status >= 400:
-            sentence = document.get("error", f"{self.base_url} is not where a mock has its admin API: {status}")
-            raise MockcsError(sentence, document.get("hint", _BASE), status)
+            raise MockcsError(document["error"], document.get("hint", ""), status)
         return document
 
     def _verified(self, operation: str | None, match: dict[str, Any], counts: dict[str, Any]) -> Any:
@@ -264,6 +264,8 @@ class Client:
             document = json.loads(text)
         except ValueError as error:
             raise MockcsError(f"{self.base_url} is no mockcs: {text[:80]!r}") from error
+        if status >= 400 and not (isinstance(document, dict) and document.keys() & {"error", "verdict"}):
+            raise MockcsError(f"{self.base_url} is not where a mock has its admin API: {status}", _BASE, status)
         if status >= 400 and status not in (404, 409):
             raise MockcsError(document.get("error", str(status)), document.get("hint", ""), status)
         return status, document
@@ -286,15 +288,3 @@ def _json(body: Any) -> bytes:
     except (TypeError, ValueError) as error:
         sentence = f"mockcs takes what JSON can hold: {error}"
         raise MockcsError(sentence, hint="body_schema takes a JSON Schema, also one with a pattern") from None
-
-
-def _checked(url: str) -> str:
-    __tracebackhide__ = True
-    try:
-        parts = urlsplit(url)
-        known = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:  # a port that is none
-        known = False
-    if not known:
-        raise MockcsError(f"{url!r} is no URL of a mock", hint="write it like http://127.0.0.1:8080")
-    return url

@@ -52,12 +52,11 @@ def timeline(calls: Sequence[Call]) -> str:
 
 
 def unmet(faults: Iterable[Mapping[str, Any]]) -> str:
-    """The faults that no call has met, one line each: what was ordered for them never happened."""
-    return "\n".join(
-        _wrapped(0, f"no call met the fault {fault['id']}: {_short(_ordered(fault))}")
-        for fault in faults
-        if not fault["met"]
-    )
+    """The faults that no call has met: what was ordered for them never happened."""
+    found = [fault for fault in faults if not fault["met"]]
+    more = [f"... {len(found) - _MOST} more faults that no call met"] if len(found) > _MOST else []
+    lines = (_wrapped(0, f"no call met the fault {each['id']}: {_short(_ordered(each))}") for each in found[:_MOST])
+    return "\n".join([*lines, *more])
 
 
 def _ordered(fault: Mapping[str, Any]) -> dict[str, Any]:

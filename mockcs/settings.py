@@ -41,25 +41,27 @@ def _is_count(value: Any) -> bool:
 
 
 _VALUES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
-    "text": (lambda value: isinstance(value, str | PathLike), "a text"),
+    "text": (lambda value: isinstance(value, str), "a text"),
+    "file": (lambda value: isinstance(value, str | PathLike), "the name of a file"),
     "count": (_is_count, "a whole number from 0"),
     "port": (_is_whole, "a whole number"),
     "bytes": (_is_count, "a number of bytes"),
     "choice": (lambda value: value in SERVERS, f"one of {', '.join(SERVERS)}"),
     "flag": (lambda value: isinstance(value, bool), "true or false"),
     "names": (
-        lambda value: isinstance(value, list | tuple) and all(isinstance(e, str) for e in value),
+        lambda value: isinstance(value, list | tuple | set | frozenset) and all(isinstance(e, str) for e in value),
         "a list of texts",
     ),
-    "pairs": (lambda value: isinstance(value, dict), "a mapping of readings to choices"),
-    "table": (lambda value: isinstance(value, dict), "a mapping"),
+    "pairs": (lambda value: isinstance(value, Mapping), "a mapping of readings to choices"),
+    "table": (lambda value: isinstance(value, Mapping), "a mapping"),
 }
 """What a setting of each kind may be, and that in words."""
+_SECRET = ("text", "table")  # kinds of what may be a secret
 _NOBODY: Mapping[str, User] = MappingProxyType({})
 
 
 def _setting(default: Any, help_text: str, kind: str = "text") -> Any:
-    # `kind` says how the value is written: text, count, port, bytes, choice, flag, names (repeatable), pairs
+    # `kind` says how the value is written: text, file, count, port, bytes, choice, flag, names (repeatable), pairs
     # (repeatable id=choice), or table (in the file only).
     metadata = {"help": help_text, "kind": kind}
     if kind in _EMPTY:
@@ -74,8 +76,8 @@ class Settings:
     host: str = _setting("127.0.0.1", "Address to listen on.")
     port: int = _setting(8080, "Port to listen on; 0 takes a free one.", "port")
     server: str = _setting("granian", "What serves: granian, or threaded for connection faults.", "choice")
-    state: str = _setting("", "File with the state that every space begins with (GET /__admin/state).")
-    schemas: str = _setting("", "Folder of a stricter set of tables and JSON Schemas to check requests with.")
+    state: str = _setting("", "File with the state that every space begins with (GET /__admin/state).", "file")
+    schemas: str = _setting("", "Folder of a stricter set of tables and JSON Schemas to check requests with.", "file")
     reading: dict[str, str] = _setting({}, "A reading and its choice, as id=choice; repeatable.", "pairs")
     basic_auth: str = _setting("", "Credentials, as user:password, that every call must bring.")
     tenant: tuple[str, ...] = _setting((), "A tenant that ContactCenterId may name; repeatable.", "names")
@@ -83,8 +85,8 @@ class Settings:
     auto_complete_after: int | None = _setting(None, "Seconds of idleness after which a service is ended.", "count")
     admin_token: str = _setting("", "Token that the admin API wants as Authorization: Bearer.")
     allow_host: tuple[str, ...] = _setting((), "A Host, beside the loopback names, for the admin API.", "names")
-    tls_cert: str = _setting("", "Certificate file; with --tls-key the mock speaks HTTPS.")
-    tls_key: str = _setting("", "Key file of the certificate.")
+    tls_cert: str = _setting("", "Certificate file; with --tls-key the mock speaks HTTPS.", "file")
+    tls_key: str = _setting("", "Key file of the certificate.", "file")
     log_calls: bool = _setting(False, "Write one line for each call to standard error.", "flag")
     max_calls: int = _setting(10_000, "Calls kept in the journal of a space.", "count")
     max_journal_bytes: int = _setting(64 * 2**20, "Bytes kept in the journal of a space.", "bytes")
@@ -99,9 +101,11 @@ class Settings:
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
         for each in fields(self):
-            value, (fits, words) = getattr(self, each.name), _VALUES[each.metadata["kind"]]
-            if not fits(value) and not (value is None and each.default is None):
-                raise MockcsError(f"{each.name} must be {words}, not {value!r}")
+            value, kind = getattr(self, each.name), each.metadata["kind"]
+            fits, words = _VALUES[kind]
+            if not fits(value) and not (value is None and not each.default):
+                shown = type(value).__name__ if kind in _SECRET else repr(value)
+                raise MockcsError(f"{each.name} must be {words}, not {shown}")
         lifetime_of(self.expiration)
         if self.basic_auth and ":" not in self.basic_auth:
             raise MockcsError("basic-auth must be user:password")

@@ -10,7 +10,22 @@ import weakref
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from mockcs.errors import MockcsError
+
 _KEPT_SECONDS = 5.0
+
+
+def checked_url(url: str) -> str:
+    """The URL; MockcsError when no mock can be there."""
+    __tracebackhide__ = True
+    try:
+        parts = urlsplit(url)
+        known = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # a port that is none
+        known = False
+    if not known:
+        raise MockcsError(f"{url!r} is no URL of a mock", hint="write it like http://127.0.0.1:8080")
+    return url
 
 
 class _Kept(NamedTuple):

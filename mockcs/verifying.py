@@ -152,9 +152,9 @@ class Order:
                 break
             found.append(number)
         cut = sum(any(scan.is_undecided_by(record) for scan in self._scans) for _, record in calls)
-        missing = view.evicted + len(view.in_flight) + cut
+        missing = view.evicted + len(view.in_flight)
         holds = len(found) == len(self._scans)
-        undecided = not holds and missing > 0 and missing >= self._unmet(calls)
+        undecided = not holds and missing + cut > 0 and missing >= self._unmet(calls)
         verdict = "holds" if holds else "cannot_say" if undecided else "fails"
         missed = "" if holds else f", number {len(found) + 1} did not follow"
         reason = f"{len(found)} of {len(self._scans)} came in this order{missed}{_missing(view, cut)}"
@@ -165,12 +165,13 @@ class Order:
         return _nearest(self._scans[len(answer["calls"])], view, set())
 
     def _unmet(self, calls: list[tuple[int, Record]]) -> int:
-        """How many of the missing calls it would take at the least for the order to hold."""
-        longest = [0] * (len(self._scans) + 1)  # of the matches that known calls meet in order
+        """How many of the missing calls it would take at the least for the order to hold; a cut body may be any."""
+        longest = [0] * (len(self._scans) + 1)  # of the matches that known calls may meet in order
         for number, record in calls:
             row = longest[:]
             for place, scan in enumerate(self._scans):
-                met = longest[place] + 1 if scan.is_met_by(number, record) else 0
+                may = scan.is_met_by(number, record) or scan.is_undecided_by(record)
+                met = longest[place] + 1 if may else 0
                 row[place + 1] = max(row[place], longest[place + 1], met)
             longest = row
         return len(self._scans) - longest[-1]

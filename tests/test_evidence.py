@@ -76,6 +76,7 @@ def test_no_eviction_ever_turns_cannot_say_into_holds(
 
 @settings(deadline=None)
 @given(calls=CALLS, kept=st.integers(0, 9), matches=st.lists(MATCHES, min_size=1, max_size=4))
+@example(calls=[(0, "answered"), (0, "cut")], kept=0, matches=[*[{"operation": KINDS[0]}] * 2, {"body": {"n": 0}}])
 @example(calls=[(0, "cut"), (1, "answered")], kept=1, matches=[{"body": {"n": 0}}, {"operation": "start_state"}])
 def test_no_eviction_ever_turns_the_verdict_on_an_order(
     calls: list[tuple[int, str]], kept: int, matches: list[dict[str, Any]]

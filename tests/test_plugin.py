@@ -188,6 +188,19 @@ def test_a_fault_that_no_call_met_is_in_the_report_of_a_failed_test(tester: pyte
     assert "no call met the fault 2" not in lines
 
 
+def test_many_faults_and_long_ones_do_not_bury_the_failure(tester: pytest.Pytester) -> None:
+    faults = "    mockcs.fail('start_task', body='x' * 50_000)\n    for _ in range(100): mockcs.fail('start_state')\n"
+    lines = section(run(tester, f"def test_it(mockcs):\n{faults}    assert 0"))
+    assert "... 71 more faults that no call met" in lines
+    assert len(lines) < 100
+
+
+def test_snapshots_that_are_gone_already_leave_none_behind(tester: pytest.Pytester) -> None:
+    gone = "    for n in range(8): mockcs.snapshot(f's{n}')\n    mockcs.ask('DELETE', '/snapshots/s3')\n"
+    left = "def test_two(mockcs):\n    assert mockcs.ask('GET', '/snapshots') == {'snapshots': []}"
+    run(tester, f"def test_one(mockcs):\n{gone}{left}").assert_outcomes(passed=2)
+
+
 def test_a_snapshot_of_a_test_is_gone_with_it(tester: pytest.Pytester) -> None:
     taken = "@pytest.mark.parametrize('n', range(105))\ndef test_one(mockcs, n):\n    mockcs.snapshot(f's{n}')\n"
     left = "def test_two(mockcs):\n    assert mockcs.ask('GET', '/snapshots') == {'snapshots': []}"

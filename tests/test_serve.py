@@ -22,6 +22,7 @@ from tests.conftest import ROOT, Mock, command, serving
 
 GIVEN: dict[str, tuple[str, Any]] = {
     "text": ("some text", "some text"),
+    "file": ("a/file", "a/file"),
     "port": ("9", 9),
     "count": ("7", 7),
     "bytes": ("3KiB", 3072),

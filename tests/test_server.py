@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -90,6 +91,29 @@ def test_an_impossible_address_is_a_sentence(address: dict[str, Any]) -> None:
 def test_a_setting_of_a_wrong_kind_is_refused_by_its_name(setting: str, value: Any) -> None:
     with pytest.raises(MockcsError, match=rf"^{setting} must be .*, not "):
         Settings(**{setting: value})
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"), [("admin_token", b"s3cret"), ("basic_auth", ("kent", "s3cret")), ("users", ["s3cret"])]
+)
+def test_a_secret_of_a_wrong_kind_is_not_repeated(setting: str, value: Any) -> None:
+    with pytest.raises(MockcsError) as raised:
+        Settings(**{setting: value})
+    assert "s3cret" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"admin_token": None, "state": None, "basic_auth": None, "auto_complete_after": None},
+        {"tenant": {"Sales"}, "allow_host": ["mock"]},
+        {"reading": MappingProxyType({"not-found": "404"})},
+    ],
+    ids=str,
+)
+def test_a_setting_may_be_given_as_any_value_that_says_it(given: dict[str, Any]) -> None:
+    with Server(Settings(**given)) as client:
+        assert client.services() == []
 
 
 def test_a_file_may_be_named_by_a_path(tmp_path: Path) -> None:

@@ -405,6 +405,13 @@ def test_assert_order_fails_when_the_calls_came_otherwise(mockcs: Client, ivr: I
     assert "2  complete_service  204" in message
 
 
+EXPECTATIONS: list[Callable[[Client], Any]] = [
+    lambda client: client.assert_called("start_service"),
+    lambda client: client.assert_not_called("start_service"),
+    lambda client: client.assert_order("start_service", "complete_service"),
+    lambda client: client.wait_for("start_service", timeout=0),
+]
+
 MISUSES: dict[str, tuple[Callable[[Client], Any], str]] = {
     "misspelt operation": (lambda mockcs: mockcs.assert_called("start_servcie"), "start_service"),
     "misspelt member": (lambda mockcs: mockcs.assert_called("start_service", bdoy={}), "'bdoy'"),
@@ -429,6 +436,13 @@ MISUSES: dict[str, tuple[Callable[[Client], Any], str]] = {
 def test_an_expectation_written_wrongly_is_a_misuse_not_a_failure(mockcs: Client, mistake: str) -> None:
     asked, told = MISUSES[mistake]
     assert told in misuse(asked, mockcs)
+
+
+@pytest.mark.parametrize("ask", [*EXPECTATIONS, lambda client: client.refused(), lambda client: client.services()])
+def test_a_client_of_the_url_of_the_api_cannot_pass_for_one_of_a_mock(
+    mockcs: Client, ask: Callable[[Client], Any]
+) -> None:
+    assert "is not where a mock has its admin API" in misuse(ask, Client(mockcs.url))
 
 
 # Waiting
