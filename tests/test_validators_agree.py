@@ -27,7 +27,10 @@ PHASES = [Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink]
 quick = settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck), phases=PHASES)
 EDGES = [2**31, 2**53, 2**63, 2**64, 10**30, 10**300]
 HUGE = st.sampled_from(EDGES).flatmap(lambda edge: st.sampled_from([edge - 1, edge, -edge, -edge - 1]))
-NUMBERS = st.integers() | HUGE | HUGE.map(float) | st.floats(allow_nan=False, allow_infinity=False)
+# jsonschema-rs refuses the least long written as a float. jsonschema has the last word, so mockcs takes it.
+LEAST = -(2.0**63)
+FLOATS = (HUGE.map(float) | st.floats(allow_nan=False, allow_infinity=False)).filter(lambda value: value != LEAST)
+NUMBERS = st.integers() | HUGE | FLOATS
 SCALARS = st.none() | st.booleans() | NUMBERS | st.text(max_size=8)
 ANY_JSON = st.recursive(
     SCALARS,
@@ -314,6 +317,11 @@ def test_json_is_written_and_read_without_losing_a_value(value: Any) -> None:
     assert same(loads(dumps(value)), value)
     assert same(loads(json.dumps(value).encode()), value)
     assert same(json.loads(dumps(value)), value)
+
+
+def test_the_least_long_is_taken_as_a_float_too(client: Any) -> None:
+    body = b'{"service_type": 100, "contact_key": "42", "est_duration": -9.223372036854775808e18}'
+    assert client.post("/genesys/1/cs/services/start", data=body).status_code == 201
 
 
 def test_the_comparison_of_values_tells_kinds_apart() -> None:
