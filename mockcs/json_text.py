@@ -66,7 +66,7 @@ def pack(value: Any) -> bytes:
     try:
         return _fitted(orjson.dumps(value))
     except TypeError:  # an integer beyond 64 bits; the blank says so
-        return b" " + json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+        return b" " + _exactly(value)
 
 
 def unpack(text: bytes) -> Any:
@@ -79,7 +79,11 @@ def dumps(value: Any) -> bytes:
     try:
         return _fitted(orjson.dumps(value))
     except TypeError:  # an integer beyond 64 bits
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+        return _exactly(value)
+
+
+def _exactly(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _fitted(text: bytes) -> bytes:
