@@ -16,6 +16,7 @@ from mockcs.context_services import answer
 from mockcs.errors import MockcsError
 from mockcs.json_text import dumps
 from mockcs.messages import Request, Response
+from mockcs.remembered import Remembered
 from mockcs.routes import Routes
 from mockcs.space import Space
 from mockcs.spaces import DEFAULT, Spaces
@@ -35,7 +36,6 @@ _CHUNK = 64 * 2**10
 _DRAINED = 64 * 2**20  # what is read of a body that is refused for its size before the connection is given up
 _DIGITS = 15
 _FLUSHED = 0.05
-_MOST_KINDS, _LONGEST_KIND = 1024, 2048  # of requests that are remembered by the headers they have, and characters
 _NO_CONTENT = 204
 _STATUS = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 
@@ -107,16 +107,9 @@ def _break(connection: socket.socket, how: str) -> NoReturn:
     raise ConnectionAbortedError(f"a fault: {how}")
 
 
-class _Headers(dict[tuple[str, ...], tuple[tuple[str, str], ...]]):
-    """By the keys of a WSGI environment those that are headers, with their names; most requests have the same."""
-
-    def __missing__(self, keys: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-        found = tuple((key, name) for key in keys if (name := _name_of(key)))
-        if sum(map(len, keys)) <= _LONGEST_KIND:
-            if len(self) >= _MOST_KINDS:
-                self.clear()
-            self[keys] = found
-        return found
+def _headers_among(keys: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Those keys of a WSGI environment that are headers, with their names."""
+    return tuple((key, name) for key in keys if (name := _name_of(key)))
 
 
 def _name_of(key: str) -> str:
@@ -124,7 +117,7 @@ def _name_of(key: str) -> str:
     return "" if own == key else own.replace("_", "-").title()
 
 
-_headers = _Headers()
+_headers = Remembered(_headers_among)
 
 
 def _request_of(environ: Environ, path: str, prefix: str, space: Space) -> Request:

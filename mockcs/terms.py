@@ -10,6 +10,7 @@ from mockcs.advice import of_members
 from mockcs.business import BusinessAttributes
 from mockcs.documented import GENERATIONS, Field, Manual, Operation
 from mockcs.messages import Document, Event, Violation, record
+from mockcs.remembered import Remembered
 from mockcs.schemas import Validators
 from mockcs.settings import Settings
 from mockcs.violations import broken_by, checker_of
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     import jsonschema
 
 _SELECTIONS = {"active": (True,), "completed": (False,)}
-
-
-_MOST_SHAPES, _LONGEST_SHAPE = 1024, 2048  # of documents that are remembered, and characters of their names
 
 
 @record
@@ -42,7 +40,7 @@ class Table:
         self.names = manual.names(api, name)
         self.others = manual.others(api, name)
         self._places = manual.places.get((api, name), {})
-        self._shapes: dict[tuple[str, ...], Shape] = {}
+        self._shapes = Remembered(self._shape_of)
         self._is_valid = validators.validator(api, name, overlays).is_valid
         self._schema = partial(validators.schema, api, name, overlays)
 
@@ -53,18 +51,13 @@ class Table:
 
     def shape(self, document: Document) -> Shape:
         """The shape of a document; applications send documents of a few shapes again and again."""
-        names = tuple(document)
-        found = self._shapes.get(names)
-        if found is None:
-            places = {name: self._places.get(name, "extensions") for name in names}
-            kinds = ("occasion", "orders", "extensions")
-            occasion, orders, extensions = (tuple(name for name in names if places[name] == kind) for kind in kinds)
-            found = Shape(occasion, orders, extensions, of_members(extensions, self.names, self.others))
-            if sum(map(len, names)) <= _LONGEST_SHAPE:
-                if len(self._shapes) >= _MOST_SHAPES:
-                    self._shapes.clear()
-                self._shapes[names] = found
-        return found
+        return self._shapes[tuple(document)]
+
+    def _shape_of(self, names: tuple[str, ...]) -> Shape:
+        places = {name: self._places.get(name, "extensions") for name in names}
+        kinds = ("occasion", "orders", "extensions")
+        occasion, orders, extensions = (tuple(name for name in names if places[name] == kind) for kind in kinds)
+        return Shape(occasion, orders, extensions, of_members(extensions, self.names, self.others))
 
     @cached_property
     def types(self) -> dict[str, str]:
