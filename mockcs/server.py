@@ -24,6 +24,7 @@ from mockcs.bodies import Bodies
 from mockcs.errors import MockcsError
 from mockcs.front import Wsgi
 from mockcs.settings import Settings, in_url
+from mockcs.spaces import DEFAULT
 from mockcs.turns import Turns
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ class Server:
         self._mock.spaces.open()
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), name="mockcs", daemon=True)
         self._thread.start()
+        _running[self.base_url] = self
         return self
 
     def _certificate(self) -> ssl.SSLContext | None:
@@ -94,12 +96,17 @@ class Server:
     def stop(self) -> None:
         """Stop listening; answers that are under way are let go."""
         if self._thread is not None:
+            _running.pop(self.base_url, None)
             self._mock.spaces.close()
             self._server.shutdown()
             self._server.server_close()
             self._server.hang_up()
             self._thread.join(_STOP_SECONDS)
             self._thread = None
+
+    def reset(self) -> None:
+        """Begin the default space anew, as `Client.reset()` does, without a question over HTTP."""
+        self._mock.spaces.reset(self._mock.spaces.space(DEFAULT))
 
     @property
     def client(self) -> Client:
@@ -116,6 +123,16 @@ class Server:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+_running: dict[str, Server] = {}
+"""The servers of this process, by their base URL."""
+os.register_at_fork(after_in_child=_running.clear)  # their threads are not forked: the parent still answers
+
+
+def behind(client: Client) -> Server | None:
+    """The server of this process that a client reaches; None when the mock runs elsewhere."""
+    return _running.get(client.base_url)
 
 
 def bound(host: str, port: int) -> socket.socket:

@@ -356,6 +356,32 @@ def test_two(mockcs):
     run(tester, first + second).assert_outcomes(passed=2)
 
 
+SERVER_OF_ONE_S_OWN = """
+from mockcs import Client, Server, Settings
+@pytest.fixture(scope="session")
+def mockcs_server():
+    with Server(Settings(admin_token="secret", reading={"complete-status": "200"})) as client:
+        yield client
+"""
+SERVER_ELSEWHERE = """
+from mockcs import Client
+@pytest.fixture(scope="session")
+def mockcs_server():
+    return Client("{}")
+"""
+
+
+@pytest.mark.parametrize("own", [SERVER_OF_ONE_S_OWN, SERVER_ELSEWHERE])
+def test_a_mock_of_one_s_own_is_fresh_for_each_test_too(tester: pytest.Pytester, served: Mock, own: str) -> None:
+    suite = """
+@pytest.mark.parametrize("number", range(2))
+def test_it(mockcs, number):
+    assert start(mockcs.url)[1] == {"service_id": 1}
+    assert len(mockcs.calls) == 1
+"""
+    run(tester, own.replace("{}", served.base_url) + suite).assert_outcomes(passed=2)
+
+
 def test_the_session_s_mock_is_one_server(tester: pytest.Pytester) -> None:
     suite = """
 SEEN = set()

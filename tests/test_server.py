@@ -18,8 +18,9 @@ from typing import Any
 
 import pytest
 
+from mockcs.client import Client
 from mockcs.errors import MockcsError
-from mockcs.server import Server
+from mockcs.server import Server, behind
 from mockcs.settings import Settings
 from tests.conftest import Mock
 
@@ -147,6 +148,33 @@ def test_it_can_be_started_and_stopped_again_on_the_same_port() -> None:
             assert mock.post("/services/start", EVENT).json == {"service_id": number}
         gone(mock)
     assert len(urls) == 1
+
+
+def test_a_reset_begins_the_default_space_anew_and_leaves_the_others() -> None:
+    server = Server()
+    with running(server) as mock:
+        mock.post("/services/start", EVENT)
+        mock.post("/__space/other/services/start", EVENT)
+        server.reset()
+        assert (mock.calls(), mock.get("/__admin/services").json) == ([], {"services": []})
+        assert len(mock.get("/__space/other/__admin/services").json["services"]) == 1
+        assert mock.post("/services/start", EVENT).json == {"service_id": 1}
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_the_server_behind_a_client_is_known_while_it_runs_in_this_process() -> None:
+    with Server() as one, Server() as other:
+        assert behind(one) is not behind(other)
+        assert behind(Client(one.base_url, space="other")) is behind(one) is not None
+        reader, writer = os.pipe()
+        if (child := os.fork()) == 0:
+            os.write(writer, b"none" if behind(one) is None else b"one")
+            os._exit(0)
+        os.waitpid(child, 0)
+        os.close(writer)
+        with os.fdopen(reader) as told:
+            assert told.read() == "none"
+    assert behind(one) is None
 
 
 def test_a_server_that_was_started_again_still_lets_verifications_wait() -> None:
