@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import lru_cache
 
 _LONGEST = 64  # characters of a name that can be one of the documented ones misspelt
 _NOT_MOCKED = ("/profiles", "/metadata/profiles", "/metadata/identification-keys", "/interactions")
 
 
-def misspelt(names: Iterable[str], documented: frozenset[str]) -> Iterator[str]:
-    """Advice on names that are one edit away from a documented one, or equal to it but for case."""
-    for name in names:
-        near = _near(name, documented) if len(name) <= _LONGEST else None
-        if near:
-            yield f"{name} is taken as attached data; did you mean {near}?"
+def meant(name: str, documented: frozenset[str]) -> str:
+    """A question after the documented name that is one edit away, or equal but for case; empty without one."""
+    near = _near(name, documented) if len(name) <= _LONGEST else None
+    return f"; did you mean {near}?" if near else ""
 
 
 def of_members(names: Iterable[str], documented: frozenset[str], others: frozenset[str]) -> tuple[str, ...]:
@@ -23,7 +21,13 @@ def of_members(names: Iterable[str], documented: frozenset[str], others: frozens
     foreign = [
         f"{name} is a member of another event; here it is taken as attached data" for name in unknown if name in others
     ]
-    return (*misspelt(unknown, documented), *foreign)
+    near = [f"{name} is taken as attached data{hint}" for name in unknown if (hint := meant(name, documented))]
+    return (*near, *foreign)
+
+
+def unread(names: Iterable[str], documented: frozenset[str]) -> tuple[str, ...]:
+    """Advice on the names that a table does not document and that are no attached data either."""
+    return tuple(f"{name} is not documented here, it is not read{meant(name, documented)}" for name in names)
 
 
 @lru_cache(maxsize=4096)

@@ -73,6 +73,14 @@ def other_ids(event: Event, **counts: int | str | None) -> Iterator[str]:
             yield f"the {name} of the body differs from {number}, which counts"
 
 
+def empty_keys(event: Event) -> list[str]:
+    """Advice on a customer or a contact key that is an empty string, as an unset variable gives it."""
+    if "" not in event.own.values():
+        return []
+    keys = [name for name in ("customer_id", "contact_key") if event.own.get(name) == ""]
+    return [f"{name} is empty, so no URL can ask for the services under it" for name in keys]
+
+
 def start_in_path(store: Store, params: Params, kind: str) -> Answer:
     """Start a state or a task in the service of the path; the server gives the id (Start State, Start Task)."""
     service, event = service_of(store, params), params.event()
@@ -90,12 +98,17 @@ def new_service(store: Store, params: Params, event: Event) -> Resource:
     members = started_members(event, now)
     lifetime = terms.business.lifetime(members.get("service_type")) or terms.lifetime
     expires = expiry(terms, event, now, members["started"]["timestamp"], lifetime)
-    idle = event.orders.get("auto_complete_after", terms.settings.auto_complete_after)
+    idle = idle_of(event, terms.settings.auto_complete_after)
     number = store.next_id("service")
-    idle_ms = None if idle is None else max(int(idle), 0) * 1000
-    service = Resource("service", number, members, event.extensions, number, None, expires, idle_ms, now)
+    service = Resource("service", number, members, event.extensions, number, None, expires, idle, now)
     store.add(service)
     return service
+
+
+def idle_of(event: Event, seconds: float | None) -> int | None:
+    """The milliseconds without a change after which a service is completed: as its event orders, or `seconds`."""
+    idle = event.orders.get("auto_complete_after", seconds)
+    return None if idle is None else max(int(idle), 0) * 1000
 
 
 def expiry(terms: Terms, event: Event, now: int, timestamp: str, expires_after: int | None = None) -> int | None:
@@ -196,7 +209,9 @@ def start_part(store: Store, kind: str, service: Resource, event: Event, state_i
     return part
 
 
-def take_over(store: Store, resource: Resource, event: Event, state_id: int | None = None) -> Resource:
+def take_over(
+    store: Store, resource: Resource, event: Event, state_id: int | None = None, **times: int | None
+) -> Resource:
     """Let a resource take over what a start event gives, its id and its start's time excepted."""
     own = {name: value for name, value in event.own.items() if name not in _IDS}
     given = event.own.get("state_id") if state_id is None else state_id
@@ -205,6 +220,7 @@ def take_over(store: Store, resource: Resource, event: Event, state_id: int | No
         members=updated_members(resource.members, Event(own, event.occasion, {}, {})),
         extensions={**resource.extensions, **event.extensions},
         state_id=resource.state_id if given is None or resource.kind != "task" else int(given),
+        **times,
     )
 
 

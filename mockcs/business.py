@@ -13,7 +13,6 @@ from mockcs.violations import shown
 
 FIELDS = ("type", "disposition", "application_type", "resource_type", "media_type")
 """The fields that can be mapped, of Service, State and Task."""
-_DIGITS = 20
 _KINDS = ("service", "state", "task")
 
 
@@ -27,10 +26,9 @@ class Attribute:
     fields: tuple[str, ...]
 
     def id_of(self, value: Any) -> int | None:
-        """The DB id of a value given by id or by name; None when it is none of the values."""
+        """The DB id of a value: a number is an id, a string a name; None when it is none of the values."""
         if isinstance(value, str):
-            by_digits = int(value) if value.isdecimal() and len(value) < _DIGITS else None
-            return self.values.get(value, by_digits if by_digits in self.values.values() else None)
+            return self.values.get(value)
         return int(value) if value in self.values.values() else None
 
     def name_of(self, dbid: Any) -> Any:

@@ -21,7 +21,7 @@ class _Met:
     def __init__(self, manual: Manual, api: str, table: str) -> None:
         self.names: set[str] = set()
         self.enumerated = tuple(_enumerated(manual, api, table))
-        self.nested = _nested(manual, api, table)
+        self.nested = manual.nested(api, table)
 
 
 class Coverage:
@@ -143,7 +143,7 @@ def _tables(manual: Manual) -> list[tuple[str, str]]:
     def add(api: str, table: str) -> None:
         if (api, table) not in found:
             found[api, table] = None
-            for nested in _nested(manual, api, table).values():
+            for nested in manual.nested(api, table).values():
                 add(api, nested)
 
     for row in manual.operations:
@@ -151,12 +151,6 @@ def _tables(manual: Manual) -> list[tuple[str, str]]:
             if table:
                 add(row.api, table)
     return list(found)
-
-
-def _nested(manual: Manual, api: str, table: str) -> dict[str, str]:
-    """The fields of a table whose type is a table itself, such as `Attribute Schema[]`, with that table."""
-    types = {row.field: row.type.removesuffix("[]").lower().replace(" ", "_") for row in manual.rows(api, table)}
-    return {field: name for field, name in types.items() if (api, name) in manual.fields}
 
 
 def _enumerated(manual: Manual, api: str, table: str) -> dict[str, list[str]]:

@@ -166,6 +166,11 @@ class Manual:
         """The member names that another event has and this one has not, but for what examples send all the same."""
         return self.elsewhere.get((api, table), frozenset())
 
+    def nested(self, api: str, table: str) -> dict[str, str]:
+        """The fields of a table whose type is a table itself, such as `Attribute Schema[]`, with that table."""
+        types = {row.field: row.type.removesuffix("[]").lower().replace(" ", "_") for row in self.rows(api, table)}
+        return {field: name for field, name in types.items() if (api, name) in self.fields}
+
     def reading(self, name: str) -> Reading:
         """The reading of that id; MockcsError naming the nearest ones otherwise."""
         if name not in self.readings:

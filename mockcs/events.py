@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -34,7 +35,7 @@ class Events:
         self._notes.seen.append((table.name, document))
         if table.name in RESOURCE_OF:
             return self._event(table, document)
-        self._advise(table.shape(document), "")
+        self._look_into(table, document, "")
         if table.name == "composite_start" and not self._broken:
             return tuple(self._composite(each, f"/services/{n}") for n, each in enumerate(document["services"]))
         return document
@@ -48,13 +49,14 @@ class Events:
 
     def _composite(self, document: Document, place: str) -> CompositeEvent:
         table = self._terms.table
-        self._advise(table("composite_start_event").shape(document), place)
-        task = document.get("task")
+        task, associated = document.get("task"), is_true(document.get("associate_state_task"))
+        if associated and task is None:
+            self._notes.advice.append(f"{_at(place)}associate_state_task asks for a task, and there is none")
         return CompositeEvent(
             self._event(table("service_start_event"), document["service"], f"{place}/service"),
             self._event(table("state_start_event"), document["state"], f"{place}/state"),
             None if task is None else self._event(table("task_start_event"), task, f"{place}/task"),
-            is_true(document.get("associate_state_task")),
+            associated,
         )
 
     def _event(self, table: Table, document: Document, place: str = "") -> Event:
@@ -67,6 +69,8 @@ class Events:
             event = self._with_ids(RESOURCE_OF[table.name], event, place)
         if shape.advice:
             self._advise(shape, place)
+        if table.nested:
+            self._look_below(table, document, place)
         if not extensions:
             return event
         if self._terms.api == "8.1":
@@ -100,6 +104,23 @@ class Events:
                     found[name] = dbid
         return found
 
+    def _look_into(self, table: Table, document: Document, place: str) -> None:
+        """Tell what is not read, of a document without attached data and of those in it."""
+        shape = table.shape(document)
+        if self._terms.readings["unlisted-member"] == "refuse":
+            self._broken += [unlisted(f"{place}/{name}", name, document[name]) for name in shape.extensions]
+        elif shape.advice:
+            self._advise(shape, place)
+        if table.nested:
+            self._look_below(table, document, place)
+
+    def _look_below(self, table: Table, document: Document, place: str) -> None:
+        for name, kind in table.nested.items():
+            nested = self._terms.table(kind)
+            for at, each in _numbered(document.get(name), f"{place}/{name}") if not nested.is_open else ():
+                if isinstance(each, dict):
+                    self._look_into(nested, each, at)
+
     def _advise(self, shape: Shape, place: str) -> None:
         self._notes.advice += [_at(place) + each for each in shape.advice]
 
@@ -110,11 +131,12 @@ class Events:
             schema = self._store.extension_schemas.get((kind, name.casefold()))
             if schema is not None:
                 declared = extension_of(schema)
-                self._broken += declared.violations(name, value)
+                whole = self._whole(declared, value)
+                self._broken += declared.violations(name, whole)
                 if declared.name in found:
                     twice = f"{declared.name} is given twice, differing only by case; the last counts"
                     self._notes.advice.append(twice)
-                found[declared.name] = self._whole(declared, value)
+                found[declared.name] = whole
                 continue
             reading = "undefined-extension" if isinstance(value, dict | list) else "unlisted-member"
             if self._terms.readings[reading] == "refuse":
@@ -140,12 +162,19 @@ class Events:
             return document
         declared = extension_of(schema)
         if table.name == "extension_value":
-            found = declared.violations(name, document)
+            whole = self._whole(declared, document)
+            found = declared.violations(name, whole)
             self._broken += [replace(each, pointer=each.pointer.removeprefix(pointer_of([name]))) for each in found]
-            return self._whole(declared, document)
+            return whole
         if isinstance(document, dict):  # else its own table has said so
             self._broken += declared.partly(document, keys_only=table.name == "extension_record_key")
         return document
+
+
+def _numbered(given: Any, place: str) -> Iterable[tuple[str, Any]]:
+    if isinstance(given, list):
+        return ((f"{place}/{number}", each) for number, each in enumerate(given))
+    return ((place, given),)
 
 
 def _at(place: str) -> str:
@@ -154,6 +183,13 @@ def _at(place: str) -> str:
 
 def _is_extension(value: Any) -> bool:
     return all(isinstance(each, dict) for each in (value if isinstance(value, list) else [value]))
+
+
+def unlisted(pointer: str, name: str, value: Any) -> Violation:
+    """What is said of a plain member that no table lists, where the reading forbids it."""
+    message, fix = f"{name} is not documented here", f"leave {name} out, or switch the reading unlisted-member"
+    row = {"table": "readings", "field": "unlisted-member", "mandatory": "no"}
+    return Violation(pointer, shown(value), message, fix, row)
 
 
 def undeclared(kind: str, row: Field, name: str, value: Any, reading: str) -> Violation:

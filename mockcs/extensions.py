@@ -10,19 +10,15 @@ from typing import Any
 from mockcs.json_text import unpack
 from mockcs.messages import Document, Violation
 from mockcs.resources import is_true
-from mockcs.schemas import TYPES
+from mockcs.schemas import DATE, DATE_TIME, TYPES
 from mockcs.violations import broken_rows, kind_of, pointer_of, shown
 
-_DATE = {
-    "type": "string",
-    "anyOf": [{"pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$", "maxLength": 10}, TYPES["date/time"]],
-}
 _ATTRIBUTES: dict[str, Document] = {
     **{name: TYPES[name] for name in ("string", "integer", "long", "boolean")},
     "double": {"type": "number"},
     "currency": {"type": ["number", "string"]},
-    "datetime": TYPES["date/time"],
-    "date": _DATE,
+    "datetime": DATE_TIME,
+    "date": DATE,
 }
 
 
@@ -89,7 +85,7 @@ def extension_of(text: bytes) -> Extension:
     record = {
         "type": "object",
         "properties": {each["name"]: _attribute(each, row) for each in attributes},
-        "required": [each["name"] for each in attributes if each["mandatory"] and "default" not in each],
+        "required": [each["name"] for each in attributes if each["mandatory"] and not _has_default(each)],
         "additionalProperties": False,
         "x-documented": {**row, "field": name, "type": schema["type"]},
     }
@@ -97,21 +93,25 @@ def extension_of(text: bytes) -> Extension:
         name=name,
         many=schema["type"] == "multi-valued",
         record=record,
-        defaults={each["name"]: each["default"] for each in attributes if "default" in each},
+        defaults={each["name"]: each["default"] for each in attributes if _has_default(each)},
         keys=_keys(schema),
     )
 
 
 def _keys(schema: Document) -> tuple[tuple[str, ...], ...]:
-    # An item of `unique` is one attribute or, compound, several; an attribute may also say it of itself.
-    listed = [(each,) if isinstance(each, str) else tuple(each) for each in schema.get("unique", ())]
+    # An attribute may also say it of itself.
     own = [(each["name"],) for each in schema["attributes"] if each["unique"]]
-    return tuple(dict.fromkeys((*listed, *own)))
+    return tuple(dict.fromkeys((*_listed(schema), *own)))
+
+
+def _listed(schema: Document) -> list[tuple[str, ...]]:
+    # An item of `unique` is one attribute or, compound, several.
+    return [(each,) if isinstance(each, str) else tuple(each) for each in schema.get("unique", ())]
 
 
 def _attribute(attribute: Document, row: Document) -> Document:
     checked = dict(_ATTRIBUTES[attribute["type"]])
-    if attribute["type"] == "string" and attribute["length"]:
+    if attribute["type"] == "string" and attribute["length"] > 0:
         checked["maxLength"] = attribute["length"]
     mandatory = "yes" if attribute["mandatory"] else "no"
     return {
@@ -125,6 +125,40 @@ def _attribute(attribute: Document, row: Document) -> Document:
     }
 
 
+def _length(attribute: Document) -> int:
+    return int(attribute.get("length", 0))
+
+
+def _unfit(attribute: Document) -> str:
+    """What keeps the default of an attribute from being filled in; empty for one that fits and for none at all."""
+    if attribute.get("default") is None:
+        return ""
+    broken = broken_rows(_attribute(_full_attribute(attribute), {}), attribute["default"])
+    return broken[0].message if broken else ""
+
+
+def _has_default(attribute: Document) -> bool:
+    return attribute.get("default") is not None and not _unfit(attribute)
+
+
+def doubts(document: Document, documented: frozenset[str]) -> Iterator[str]:
+    """Advice on an extension schema; `documented` are the members of events, which go before attached data."""
+    name, names = document["name"], [each["name"] for each in document["attributes"]]
+    if name in documented:
+        yield f"{name} is a documented member of events, so no event can carry this extension"
+    for each in dict.fromkeys(each for each in names if names.count(each) > 1):
+        yield f"the attribute {each} is given twice; the last one counts"
+    for each in document["attributes"]:
+        if unfit := _unfit(each):
+            yield f"the default of {each['name']} does not fit, so it is never filled in: {unfit}"
+    negative = [each["name"] for each in document["attributes"] if _length(each) < 0]
+    yield from (f"the length of {each} is negative, so it limits nothing" for each in negative)
+    unique = list(dict.fromkeys(each for key in _listed(document) for each in key))
+    yield from (f"unique names {each}, which is no attribute of {name}" for each in unique if each not in names)
+    if unique and document["type"] != "multi-valued":
+        yield f"{name} has one record only, so unique says nothing"
+
+
 def full_form(document: Document) -> Document:
     """The schema as queries show it: each attribute with all its members (Query Service Extension Schema, 8.1.x)."""
     shown: Document = {"name": document["name"], "type": document["type"]}
@@ -133,7 +167,9 @@ def full_form(document: Document) -> Document:
 
 
 def _full_attribute(document: Document) -> Document:
-    shown = {"name": document["name"], "type": document["type"], "length": int(document.get("length", 0))}
+    # 0 is what the samples show of all but texts.
+    length = _length(document) if document["type"] == "string" else 0
+    shown = {"name": document["name"], "type": document["type"], "length": length}
     shown["mandatory"] = is_true(document.get("mandatory"))
     if "default" in document:
         shown["default"] = document["default"]

@@ -21,6 +21,7 @@ PLACES = {"operation": 3, "api": 5, "method": 7, "path": 8, "status": 15}
 BODY, BODY_SIZE, DIGEST = 11, 12, 13
 """Where a record has the body of the request."""
 _NUMBER, _RECEIVED_AT, _PATH, _STATUS, _SIZE = 0, 2, PLACES["path"], PLACES["status"], -1
+_DAY = 86_400_000  # milliseconds
 _FRAME = 512  # bytes that a record takes beside its texts
 _NOTHING = Response(0)  # of a call that got no answer
 _IN_FLIGHT = ("received", None, (), b"", 0, None, 0, b"", (), (), None, 0)  # what became of a call that is under way
@@ -56,7 +57,9 @@ class Journal:
         self.bytes = 0
         self._oldest = 1
         self.last = 0
-        self.counts: Counter[int] = Counter()
+        self.today: Counter[int] = Counter()
+        self._earlier: Counter[int] = Counter()
+        self._day = self._before_today = 0
         self.streams: list[Queue[Record]] = []
 
     def __len__(self) -> int:
@@ -78,6 +81,8 @@ class Journal:
 
         `asked` are the operation, its id in the manual, and the generation.
         """
+        if now // _DAY != self._day:
+            self._begin_day(now // _DAY)
         self.total = number = self.total + 1
         came = self._in_flight[number] = (
             number,
@@ -94,6 +99,21 @@ class Journal:
             request.digest,
         )
         return came
+
+    def _begin_day(self, day: int) -> None:
+        self._day, self._before_today = day, self.total
+        self._earlier += self.today
+        self.today.clear()
+
+    @property
+    def counts(self) -> Counter[int]:
+        """How many calls were answered with each status; `today` has those of the clock's day."""
+        return self._earlier + self.today
+
+    @property
+    def total_today(self) -> int:
+        """How many calls came on the clock's day."""
+        return self.total - self._before_today
 
     def record_of(
         self,
@@ -120,7 +140,7 @@ class Journal:
         self._records[number] = record
         self.last = record[_RECEIVED_AT]
         if status is not None:
-            self.counts[status] += 1
+            self.today[status] += 1
         self.bytes += record[_SIZE]
         self._oldest = min(self._oldest, number)
         max_calls, max_bytes = self._limits

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,7 +52,7 @@ def _occasion(event: Event, now: int) -> Document:
 class Wanted:
     """What a query wants to see: which of the four lists, which attached data, and where.
 
-    `extensions` are the names as sent, with their prefix; `fold` finds them without regard to case (8.1).
+    `extensions` are the names as sent, with a prefix if `wildcards`; `fold` finds them in any case (8.1).
     """
 
     lists: frozenset[str]
@@ -60,11 +61,15 @@ class Wanted:
     id_form: str
     fold: bool
     business: Any = None
+    wildcards: bool = True
 
     def names(self, resource: Resource, queried: str) -> list[str]:
         """Which of a resource's attached data are wanted, when resources of kind `queried` are asked for."""
         found = []
         for asked in self.extensions:
+            if not self.wildcards:
+                found += [own for own in resource.extensions if resource.kind == queried and self._is(own, asked)]
+                continue
             prefix, dot, rest = asked.partition(".")
             if asked == "*" or (dot and prefix.lower() == resource.kind and rest in ("", "*")):
                 return list(resource.extensions)  # `State.` is how 8.5.1 prints `State.*`
@@ -87,6 +92,7 @@ def wanted_of(params: Params) -> Wanted:
         id_form=params.readings["service-id"],
         fold=params.terms.api == "8.1",
         business=params.terms.business if params.readings["map-names"] == "names" else None,
+        wildcards=params.terms.api != "8.1" or params.readings["extensions-wildcards"] == "yes",
     )
 
 
@@ -94,11 +100,21 @@ EVERYTHING = Wanted(frozenset(LISTS), ("*",), "top", "integer", fold=False)
 """What the admin API shows of a service."""
 
 
+def _doubts(store: Store, wanted: Wanted, kind: str) -> Iterator[str]:
+    """Advice on attached data that cannot be found."""
+    for asked in wanted.extensions if wanted.fold else ():
+        if "*" in asked or "." in asked:
+            read = "read all the same" if wanted.wildcards else "taken for names"
+            yield f"* and the prefixes State. and Task. in extensions belong to 8.5; they are {read}: {asked}"
+        elif (kind, asked.casefold()) not in store.extension_schemas:
+            yield f"no {kind} extension schema is called {asked}"
+
+
 class View:
     """Shows resources as one query wants them, and gathers the advice that comes of it."""
 
     def __init__(self, store: Store, wanted: Wanted, kind: str) -> None:
-        self.advice: list[str] = []
+        self.advice = [*_doubts(store, wanted, kind)]
         self._store = store
         self._wanted = wanted
         self._kind = kind

@@ -20,6 +20,7 @@ _YEAR = "(?:[0-9]{3}[1-9]|[0-9]{2}[1-9]0|[0-9][1-9]00|[1-9]000)"
 _LEAP = "(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:0[48]|[2468][048]|[13579][26])00)"
 _LONG_MONTH = "(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])"
 _SHORT_MONTH = "(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)"
+_END = r"$(?!\n)"  # Python's `$` would let a line feed pass
 _DAY = f"(?:{_LONG_MONTH}|{_SHORT_MONTH}|02-(?:0[1-9]|1[0-9]|2[0-8]))"
 _TIME = r"T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{3}Z"
 _RESOURCES = (
@@ -36,13 +37,10 @@ _RESOURCES = (
     "State",
     "Task",
 )
-_END = r"$(?!\n)"  # Python's `$` would let a line feed pass
+_DATE = f"(?:{_YEAR}-{_DAY}|{_LEAP}-02-29)"
+DATE = {"type": "string", "pattern": f"^{_DATE}(?:{_TIME})?{_END}"}
 # The length beside the pattern keeps out the line feed that Python's `$` would let pass.
-DATE_TIME = {
-    "type": "string",
-    "maxLength": 24,
-    "pattern": f"^(?:{_YEAR}-{_DAY}|{_LEAP}-02-29){_TIME}$",
-}
+DATE_TIME = {"type": "string", "maxLength": 24, "pattern": f"^{_DATE}{_TIME}$"}
 TYPES: dict[str, Document] = {
     "string": {"type": "string"},
     "token": {"type": "string"},

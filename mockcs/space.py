@@ -212,12 +212,12 @@ class Space:
 
     def facts(self) -> Document:
         """What Query Server Status tells of times and counters. To be called under the lock."""
-        journal, counts = self.journal, self.journal.counts
-        refused = {hundred: sum(n for status, n in counts.items() if status // 100 == hundred) for hundred in (4, 5)}
+        journal, today = self.journal, self.journal.today
+        refused = {hundred: sum(n for status, n in today.items() if status // 100 == hundred) for hundred in (4, 5)}
         return {
             "started": text_of(self._started),
             "last_request": text_of(journal.last or self._started),
-            "request_today": journal.total,
+            "request_today": journal.total_today,
             "client_errors_today": refused[4],
             "server_errors_today": refused[5],
         }

@@ -153,7 +153,7 @@ class Store:
     def update(self, old: Resource, **changes: Any) -> Resource:
         """Store the changed resource in the place of the old one, and return it.
 
-        Its members, extensions, state_id and expires can change; it counts as touched now.
+        Its members, extensions, state_id, expires and idle can change; it counts as touched now.
         """
         given = changes.get
         new = Resource(
@@ -164,7 +164,7 @@ class Store:
             old.service_id,
             given("state_id", old.state_id),
             given("expires", old.expires),
-            old.idle,
+            given("idle", old.idle),
             self.now,
         )
         self._records[new.kind][new.id] = _bytes_of(new)

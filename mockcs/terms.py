@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-from mockcs.advice import of_members
+from mockcs.advice import of_members, unread
 from mockcs.business import BusinessAttributes
 from mockcs.documented import GENERATIONS, Field, Manual, Operation
 from mockcs.messages import Document, Event, Violation, record
@@ -39,6 +39,8 @@ class Table:
         self.rows = tuple(row for row in manual.rows(api, name) if not row.reading or row.reading in overlays)
         self.names = manual.names(api, name)
         self.others = manual.others(api, name)
+        self.nested = manual.nested(api, name)
+        self.is_open = any(row.is_open for row in self.rows)
         self._places = manual.places.get((api, name), {})
         self._shapes = Remembered(self._shape_of)
         self._is_valid = validators.validator(api, name, overlays).is_valid
@@ -57,7 +59,8 @@ class Table:
         places = {name: self._places.get(name, "extensions") for name in names}
         kinds = ("occasion", "orders", "extensions")
         occasion, orders, extensions = (tuple(name for name in names if places[name] == kind) for kind in kinds)
-        return Shape(occasion, orders, extensions, of_members(extensions, self.names, self.others))
+        advice = of_members(extensions, self.names, self.others) if self.is_open else unread(extensions, self.names)
+        return Shape(occasion, orders, extensions, advice)
 
     @cached_property
     def types(self) -> dict[str, str]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from functools import lru_cache
 from typing import Any
 
-from mockcs.advice import misspelt
+from mockcs.advice import meant
 from mockcs.calls import query_of
 from mockcs.documented import Manual
 from mockcs.errors import Refusal
@@ -18,7 +18,7 @@ from mockcs.json_text import NotJson, read
 from mockcs.messages import Document, Notes, Request, Violation
 from mockcs.space import Space
 from mockcs.terms import Params, Table, Terms
-from mockcs.violations import shown
+from mockcs.violations import shown, unescaped
 
 _INTEGER = re.compile(r"-?[0-9]{1,19}")
 _MISSING = object()
@@ -48,6 +48,8 @@ def params_of(space: Space, terms: Terms, path_params: Mapping[str, str], reques
 def _refusal(broken: list[Violation], manual: Manual, server: str) -> Refusal:
     first = broken[0]
     field = first.row.get("field") or first.pointer
+    if field.startswith("<"):  # the row of any further member: it has a name here
+        field = unescaped(re.split("[/:]", first.pointer)[-1]) or "body"
     own = f"bad_{first.row.get('table', '')}"
     key = own if (own, server) in manual.errors else "bad_parameter"  # such as bad_server_mode
     if "values" in first.row:
@@ -130,15 +132,12 @@ def _query(terms: Terms, request: Request, notes: Notes, broken: list[Violation]
     values: Document = {}
     for name, given in query_of(request.query).items() if request.query else ():
         if name not in types:
-            near = next(misspelt([name], frozenset(types)), "")
-            notes.advice.append(f"{operation.name} has no query parameter {name}, it is not read{_meant(near)}")
+            near = meant(name, frozenset(types))
+            notes.advice.append(f"{operation.name} has no query parameter {name}, it is not read{near}")
             continue
-        if terms.api == "8.1" and name == "extensions" and any(sign in text for text in given for sign in "*."):
-            notes.advice.append(
-                "* and the prefixes State. and Task. in extensions belong to 8.5; they are read all the same"
-            )
         if len(given) > 1 and not types[name].startswith("list"):
             notes.advice.append(f"the query parameter {name} is given {len(given)} times; the first counts")
+        notes.advice += _doubtful(name, given)
         values[name] = _converted(types[name], given)
     if table is not None:
         notes.seen.append((table.name, values))
@@ -147,8 +146,13 @@ def _query(terms: Terms, request: Request, notes: Notes, broken: list[Violation]
     return values
 
 
-def _meant(near: str) -> str:
-    return f": {near.rpartition('; ')[2]}" if near else ""
+def _doubtful(name: str, given: list[str]) -> Iterator[str]:
+    """Advice on what finds nothing without a word: no value at all, and blanks in a list."""
+    for text in given:
+        if not text:
+            yield f"the query parameter {name} is empty"
+        elif any(each != each.strip() for each in text.split(",")):
+            yield f"the query parameter {name} has blanks at its ends or beside a comma, which count: {text!r}"
 
 
 def _converted(kind: str, given: list[str]) -> Any:

@@ -25,7 +25,10 @@ _WORDS = {
     "long or string": "a whole number or a string",
     "boolean": "true or false",
     "date/time": "a UTC time such as 2009-05-12T12:05:12.145Z",
+    "datetime": "a UTC time such as 2009-05-12T12:05:12.145Z",
+    "date": "a day such as 2009-05-12, or a UTC time",
 }
+_TIMES = ("date/time", "datetime", "date")
 _KINDS = {"object": "an object", "array": "an array", "string": "a string", "number": "a number"}
 _NAMES = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
 
@@ -119,7 +122,7 @@ def _row(error: Any, schema: Any) -> Mapping[str, Any]:
 def _message(error: Any, row: Mapping[str, Any], pointer: str) -> str:
     name = row.get("field") or pointer or "the body"
     value, limit = error.instance, error.validator_value
-    if error.validator == "maxLength" and row.get("type") != "date/time":
+    if error.validator == "maxLength" and row.get("type") not in _TIMES:
         return f"{name} has {len(value)} characters, more than {limit}"
     if error.validator in ("minimum", "maximum"):
         return f"{name} must be within {row.get('limit') or '64-bit'} integers, not {_text(value)}"
@@ -134,8 +137,8 @@ def _message(error: Any, row: Mapping[str, Any], pointer: str) -> str:
 
 def _wanted_value(error: Any, row: Mapping[str, Any]) -> str:
     """What a value must be, in words, where the kind of JSON value alone does not tell."""
-    if row.get("type") == "date/time":
-        return f"{_WORDS['date/time']}, a date that exists"
+    if row.get("type") in _TIMES:
+        return f"{_WORDS[row['type']]}, a date that exists"
     if choices := _choices(error, row):
         return f"one of {choices}"
     if error.validator == "pattern" and row.get("limit", "").endswith("name"):
@@ -156,7 +159,7 @@ def fix_of(value: Any, row: Mapping[str, Any], error: Any) -> str:
     name, kind = row.get("field", "it"), row.get("type", "")
     if not row and error.validator == "type":
         return "send a JSON object"
-    if error.validator == "maxLength" and kind != "date/time":
+    if error.validator == "maxLength" and kind not in _TIMES:
         return f"shorten {name} to {error.validator_value} characters"
     if choices := _choices(error, row):
         return f"send one of {choices}"
@@ -190,6 +193,11 @@ def pointer_of(path: Iterable[str | int]) -> str:
 
 def _escaped(step: str) -> str:
     return step if step.isidentifier() else step.replace("~", "~0").replace("/", "~1")
+
+
+def unescaped(step: str) -> str:
+    """A step of a JSON pointer as the name it stands for."""
+    return step.replace("~1", "/").replace("~0", "~")
 
 
 def _text(value: Any) -> str:

@@ -10,6 +10,7 @@ from tests.conftest import Door
 
 EARLY, NOON, LATE = (f"2026-01-01T{hour}:00:00.000Z" for hour in ("08", "12", "16"))
 LISTS = "active_states=true&completed_states=true&active_tasks=true&completed_tasks=true"
+EVENT: dict[str, Any] = {"service": {"contact_key": "K"}, "state": {"state_type": 1}}
 START: dict[str, Any] = {"contact_key": "42", "service_type": 1}
 
 
@@ -208,6 +209,7 @@ def test_ids_in_a_body_that_are_not_those_that_count(door: Door) -> None:
     door.start_state(service)
     base = f"/services/{service}"
     calls: list[tuple[str, dict[str, Any], str]] = [
+        (f"/services/{door.start_service()}/end", {"service_id": 99}, "service_id"),
         (f"{base}/states/start", {"state_type": 1, "service_id": 99}, "service_id"),
         (f"{base}/states/{state}/end", {"state_id": 99}, "state_id"),
         (f"{base}/tasks/1/end", {"state_id": 2, "task_id": 1}, "state_id"),
@@ -230,6 +232,61 @@ def test_a_body_that_an_operation_does_not_take_and_a_parameter_that_it_does_not
     assert_advised(door, "active_stats", "active_states")
     door.get(f"/services/{service}?active_states=true&active_states=false")
     assert_advised(door, "active_states", "2 times")
+
+
+def test_a_parameter_that_is_empty_or_has_blanks_that_count(door: Door) -> None:
+    service = door.start_service(customer_id="C1")
+    door.get("/customers/C1/services?service_types=")
+    assert_advised(door, "service_types", "empty")
+    door.start_state(service)
+    door.get(f"/services/{service}/states?state_types=1,%202")
+    assert_advised(door, "state_types", "blanks")
+
+
+def test_extensions_of_8_1_that_no_schema_declares(ucs: Door) -> None:
+    service = ucs.start_service()
+    ucs.get(f"/services/{service}?extensions=Nope")
+    assert_advised(ucs, "no service extension schema is called Nope")
+    ucs.start_state(service)
+    ucs.get(f"/services/{service}/states?extensions=Nope")
+    assert_advised(ucs, "no state extension schema is called Nope")
+
+
+@pytest.mark.parametrize("name", ["customer_id", "contact_key"])
+def test_a_key_that_is_empty(door: Door, name: str) -> None:
+    door.start_service(**{"contact_key": "42", name: ""})
+    assert_advised(door, f"{name} is empty")
+
+
+def test_an_expiration_update_in_the_past(gms: Door) -> None:
+    gms.request("PUT", f"/services/{gms.start_service()}", {"ttl": 0})
+    assert_advised(gms, "past")
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "words"),
+    [
+        ("/services/1", {"ttl": 60, "expiration_tme": "x"}, "expiration_tme is not documented here, it is not read"),
+        ("/services/1", {"ttl": 60, "other": 1}, "other is not documented here, it is not read"),
+        ("/services_composite/start", {"services": [EVENT | {"taks": {}}]}, "services/0/taks is not documented"),
+        ("/services_composite/start", {"services": [EVENT], "other": 1}, "other is not documented"),
+        ("/services_composite/start", {"services": [EVENT | {"associate_state_task": True}]}, "asks for a task"),
+        (
+            "/services_composite/start",
+            {"services": [EVENT | {"task": {"state_id": 99}, "associate_state_task": True}]},
+            "state_id of the body differs from 1, which counts",
+        ),
+        (
+            "/maintenance/purge",
+            {"limit": EARLY, "operation": "purge.service.all", "other": 1},
+            "other is not documented",
+        ),
+    ],
+)
+def test_a_member_that_is_not_read(gms: Door, path: str, body: dict[str, Any], words: str) -> None:
+    gms.start_service()
+    gms.request("PUT" if path == "/services/1" else "POST", path, body)
+    assert_advised(gms, words)
 
 
 def test_attached_data_behind_a_documented_member(gms: Door) -> None:

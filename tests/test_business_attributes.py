@@ -117,7 +117,7 @@ def test_a_value_is_taken_by_id_or_by_name_and_shown_by_id(mapped: Door) -> None
         assert (found["service_type"], found["started"]) == (100, {"timestamp": NOON, "media_type": 1001})
 
 
-@pytest.mark.parametrize("given", [99, "sales", "Unknown", "", -1, 1.0])
+@pytest.mark.parametrize("given", [99, "sales", "Unknown", "", "100", -1, 1.0])
 def test_an_unknown_value_is_refused_and_pointed_to_the_valid_ones(mapped: Door, given: Any) -> None:
     before = mapped.mock.state()
     reply = mapped.post("/services/start", {"contact_key": "42", "service_type": given})

@@ -268,3 +268,21 @@ def test_the_violations_of_all_events_come_at_once(gms: Door) -> None:
 
 def test_the_older_generation_has_no_composite_start(ucs: Door) -> None:
     assert ucs.post(PATH, {"services": [EVENT]}).status == 404
+
+
+def test_what_an_event_orders_of_a_found_service_counts_from_now(gms: Door) -> None:
+    gms.mock.put("/__admin/clock", {"now": NOON, "frozen": True})
+    event = {"service": {"contact_key": "42"}, "state": {}}
+    start(gms, event | {"service": {"contact_key": "42", "ttl": 20}})
+    start(gms, event | {"service": {"contact_key": "42", "ttl": 100, "auto_complete_after": 50}})
+    assert {"kind": "service", "id": 1, "change": "updated"} in gms.mock.last_call()["changes"]
+    found = [gms.mock.post("/__admin/clock/advance", {"seconds": seconds}).json for seconds in (49, 1, 49, 1)]
+    assert [each["completed"] for each in found] == [[], [1], [], []]
+    assert [each["expired"] for each in found] == [[], [], [], [1]]
+
+
+def test_a_found_service_is_not_closed_at_once_and_the_call_gets_advice(gms: Door) -> None:
+    start(gms, {"service": {"contact_key": "42"}, "state": {}})
+    start(gms, {"service": {"contact_key": "42", "auto_closed": True}, "state": {}})
+    assert [each for each in advice(gms) if "auto_closed" in each and "found" in each] != []
+    assert "completed" not in shown(gms, "/services/1")

@@ -247,3 +247,17 @@ def test_a_switch_to_production_holds_at_once_or_after_a_minute(ucs: Door, gms: 
     assert ucs.mock.get("/__admin/clock").json["now"] == MINUTE_LATER
     assert ucs.get("/server/status").json["mode"] == "production"
     assert ucs.get(f"/services/{service}").status == 200
+
+
+@reading("extensions-wildcards", "yes", "no")
+def test_an_asterisk_and_prefixes_are_read_in_8_1_or_are_names_like_others(opened: Door) -> None:
+    ucs, gms = Door(opened.mock, "8.1"), Door(opened.mock, "8.5")
+    put(opened, f"{PATHS['service']}/extensions/score", {"a": 1})
+    for asked in ("*", "Service.score"):
+        for choice, found in (("yes", {"a": 1}), ("no", None)):
+            opened.mock.read_as(extensions_wildcards=choice)
+            assert ucs.get(f"/services/1?extensions={asked}").json.get("score") == found
+            assert len(opened.mock.last_call()["advice"]) == 1
+            assert gms.get(f"/services/1?extensions={asked}").json.get("score") == {"a": 1}
+            assert ucs.get("/services/1?extensions=SCORE").json["score"] == {"a": 1}
+            assert opened.mock.last_call()["advice"] == []

@@ -43,7 +43,10 @@ TYPES: dict[str, tuple[list[Any], list[Any]]] = {
     "integer": ([0, -5, 2**31 - 1, 40.0], ["1", 1.5, True, None, [1]]),
     "long": ([0, 2**62, -(2**62)], ["1", 0.5, False, None]),
     "double": ([0, 1.5, -2e9], ["1.5", True, None, [1.5]]),
-    "date": (["2026-02-28", "2026-02-28T10:00:00.000Z"], ["28.02.2026", "2026", 20260228, True, None]),
+    "date": (
+        ["2026-02-28", "2026-02-28T10:00:00.000Z"],
+        ["28.02.2026", "2026", "2026-02-30", "2026-02-28\n", 20260228, True, None],
+    ),
     "datetime": (["2026-02-28T10:00:00.000Z"], ["2026-02-28", "2026-02-30T10:00:00.000Z", "now", 5, None]),
     "currency": ([12, 12.5, "12.50 EUR"], [True, None, [12]]),
     "boolean": ([True, False], ["true", 1, 0, None]),
@@ -74,6 +77,64 @@ def test_a_string_is_no_longer_than_its_length_and_0_is_no_limit(ucs: Door) -> N
 def test_a_length_limits_nothing_but_strings(ucs: Door) -> None:
     declare(ucs, {"name": "a", "type": "integer", "length": 1})
     assert started(ucs, Data={"a": 12345}) == 201
+
+
+def test_a_negative_length_limits_nothing_and_gets_advice(ucs: Door) -> None:
+    declare(ucs, {"name": "a", "type": "string", "length": -1})
+    assert any("negative" in each for each in ucs.mock.last_call()["advice"])
+    assert started(ucs, Data={"a": "x"}) == 201
+
+
+def test_the_length_of_what_is_no_string_is_shown_as_0(ucs: Door) -> None:
+    declare(ucs, {"name": "a", "type": "integer", "length": 5}, {"name": "b", "type": "string", "length": 5})
+    shown = ucs.get("/metadata/services/extensions/Data").json["attributes"]
+    assert [each["length"] for each in shown] == [0, 5]
+
+
+def test_a_default_that_does_not_fit_its_attribute_gets_advice_and_is_never_filled_in(ucs: Door) -> None:
+    declare(
+        ucs,
+        {"name": "a", "type": "integer", "default": "5", "mandatory": True},
+        {"name": "b", "type": "string", "length": 2, "default": "long"},
+        {"name": "c", "type": "date", "default": "2026-02-30"},
+        {"name": "d", "type": "integer", "default": None},
+        {"name": "e", "type": "integer", "default": 5},
+    )
+    told = [each for each in ucs.mock.last_call()["advice"] if "default" in each]
+    assert [each.split()[3] for each in told] == ["a", "b", "c"]
+    assert refused(ucs, {}, "/Data/a")
+    assert started(ucs, Data={"a": 1}) == 201
+    assert recorded(ucs) == {"a": 1, "e": 5}
+
+
+def test_records_whose_unique_attribute_is_filled_in_must_differ_in_it_too(ucs: Door) -> None:
+    declare(
+        ucs, {"name": "a", "type": "integer", "default": 0, "unique": True}, {"name": "b", "type": "string"}, many=True
+    )
+    assert refused(ucs, [{"b": "x"}, {"b": "y"}], "/Data/1")
+    assert started(ucs, Data=[{"b": "x"}, {"a": 1}]) == 201
+    assert ucs.request("PUT", "/services/1/extensions/Data", [{"b": "x"}, {"a": 0}]).status == 400
+    assert recorded(ucs) == [{"a": 0, "b": "x"}, {"a": 1}]
+
+
+@pytest.mark.parametrize(
+    ("schema", "words"),
+    [
+        ({"name": "service_type"}, "documented member"),
+        ({"attributes": [{"name": "a", "type": "string"}, {"name": "a", "type": "long"}]}, "given twice"),
+        ({"unique": ["a", "b"], "type": "multi-valued"}, "unique names b"),
+        ({"unique": ["a"]}, "one record only"),
+        ({"uniqe": ["a"]}, "did you mean unique?"),
+        ({"attributes": [{"name": "a", "type": "string", "mandatry": True}]}, "attributes/0/mandatry"),
+        ({"something": 1}, "something is not documented here, it is not read"),
+    ],
+)
+def test_a_schema_that_cannot_mean_what_it_says_gets_advice(ucs: Door, schema: dict[str, Any], words: str) -> None:
+    ucs.post("/server/mode", {"mode": "maintenance"})
+    plain = {"name": "Data", "type": "single-valued", "attributes": [{"name": "a", "type": "string"}]}
+    assert ucs.post("/metadata/services/extensions", {**plain, **schema}).status == 201
+    (told,) = ucs.mock.last_call()["advice"]
+    assert words in told
 
 
 def test_a_mandatory_attribute_is_missed_by_name_unless_it_has_a_default(ucs: Door) -> None:

@@ -187,6 +187,15 @@ def test_a_plain_value_that_no_table_lists_is_accepted_or_refused_in_8_1(ucs: Do
     assert start(ucs, disposition=10).status == 201
     ucs.mock.read_as(unlisted_member="refuse")
     assert_refused(ucs, "/services/start", {"contact_key": "42", "service_type": 1, "disposition": 10})
+    ucs.start_state(1)
+    move: dict[str, dict[str, int]] = {"from": {"state_id": 1}, "to": {"state_type": 2}}
+    for place, members in move.items():
+        assert_refused(ucs, "/services/1/states/transition", {**move, place: {**members, "other": 1}})
+        assert ucs.mock.last_call()["violations"][0]["pointer"] == f"/{place}/other"
+    assert_refused(ucs, "/server/mode", {"mode": "production", "other": 1})
+    attribute = {"name": "a", "type": "string", "other": 1}
+    schema = {"name": "S", "type": "single-valued", "attributes": [attribute]}
+    assert_refused(ucs, "/metadata/services/extensions", schema)
     assert start(gms, disposition=10).status == 201
 
 

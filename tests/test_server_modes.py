@@ -132,6 +132,15 @@ def test_the_status_has_the_members_of_the_table_and_of_the_sample(mock: Mock, u
         assert type(found[name]) is int
 
 
+def test_the_counters_of_the_status_begin_anew_with_each_day_of_the_clock(ucs: Door) -> None:
+    ucs.mock.put("/__admin/clock", {"now": "2026-01-01T23:59:00.000Z", "frozen": True})
+    ucs.get("/services/9")
+    assert (status(ucs)["request_today"], status(ucs)["client_errors_today"]) == (2, 1)
+    ucs.mock.post("/__admin/clock/advance", {"seconds": 60})
+    assert (status(ucs)["request_today"], status(ucs)["client_errors_today"]) == (1, 0)
+    assert 'mockcs_calls_total{space="default",status="404"} 1.0' in ucs.mock.get("/__admin/metrics").body.decode()
+
+
 def test_the_counters_of_the_status_count_requests_and_errors_until_a_reset(ucs: Door) -> None:
     before = status(ucs)
     assert (before["client_errors_today"], before["server_errors_today"]) == (0, 0)

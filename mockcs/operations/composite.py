@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-from mockcs.aggregate import new_service, refuse, start_part, take_over, unknown_states
+from mockcs.aggregate import (
+    empty_keys,
+    expiry,
+    idle_of,
+    new_service,
+    other_ids,
+    refuse,
+    start_part,
+    take_over,
+    unknown_states,
+)
+from mockcs.clock import text_of
 from mockcs.ids import written
 from mockcs.index import anonymous, associated, history, parts, typed_twins
 from mockcs.messages import Answer, Change, CompositeEvent, Document, Event
+from mockcs.resources import is_true
 from mockcs.store import Resource, Store
 from mockcs.terms import Params
 
@@ -62,13 +74,17 @@ class _Outcome:
     def _service(self, event: Event) -> Resource:
         if self._params.readings["both-keys"] == "refuse" and {"customer_id", "contact_key"} <= event.own.keys():
             refuse("both-keys", "both customer_id and contact_key are given")
+        self.advice += empty_keys(event)
         found = self._found_service(event.own)
         if found is not None:
             return self._took_over(found, event)
         return self._noted(new_service(self._store, self._params, event), created=True)
 
     def _part(self, kind: str, event: Event, state_id: int | None = None) -> Resource:
-        self.advice += unknown_states(self._store, self.service, event)
+        if state_id is None:
+            self.advice += unknown_states(self._store, self.service, event)
+        else:
+            self.advice += other_ids(event, state_id=state_id)
         found = None if self.created["service"] else self._found_part(kind, event.own)  # a new service has no parts
         if found is not None:
             return self._took_over(found, event, state_id)
@@ -99,10 +115,21 @@ class _Outcome:
     def _took_over(self, found: Resource, event: Event, state_id: int | None = None) -> Resource:
         after = found
         if self._params.readings["composite-found"] == "update":
-            after = take_over(self._store, found, event, state_id)
+            after = take_over(self._store, found, event, state_id, **self._times(found, event))
+            if is_true(event.orders.get("auto_closed")):
+                self.advice.append(f"auto_closed is not read, for the {found.kind} was found, not started")
         elif state_id is not None:
             after = self._store.update(found, state_id=state_id)
         return self._noted(after, created=False, updated=_shown(after) != _shown(found))
+
+    def _times(self, found: Resource, event: Event) -> dict[str, int | None]:
+        """The expiration and the time to completion that an event of a found service orders anew."""
+        if found.kind != "service":
+            return {}
+        now = self._store.now
+        timestamp = event.occasion.get("timestamp", text_of(now))
+        ordered = expiry(self._params.terms, event, now, timestamp)
+        return {"expires": found.expires if ordered is None else ordered, "idle": idle_of(event, None) or found.idle}
 
     def _noted(self, resource: Resource, *, created: bool, updated: bool = False) -> Resource:
         self.created[resource.kind] = created
@@ -114,8 +141,8 @@ class _Outcome:
         return resource
 
 
-def _shown(resource: Resource) -> tuple[Document, Document, int | None]:
-    return resource.members, resource.extensions, resource.state_id
+def _shown(resource: Resource) -> tuple[Document, Document, int | None, int | None, int | None]:
+    return resource.members, resource.extensions, resource.state_id, resource.expires, resource.idle
 
 
 def _agree(members: Document, own: Document, compared: tuple[str, ...]) -> bool:

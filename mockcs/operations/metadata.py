@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mockcs.aggregate import changed
 from mockcs.errors import Refusal
-from mockcs.extensions import full_form
+from mockcs.extensions import doubts, full_form
 from mockcs.json_text import pack, unpack
 from mockcs.messages import Answer, Document, Violation
 from mockcs.store import Store
@@ -92,7 +92,8 @@ def _create(store: Store, params: Params, kind: str) -> Answer:
     # A new table, so that whoever reads the schemas without the lock sees one state or the other.
     store.extension_schemas = {**store.extension_schemas, key: pack(full_form(document))}
     changes = (("extension_schema", name, "created"),)
-    return Answer({"name": name}, {"extension-name": name}, changes=changes, advice=_doubts(store, kind))
+    advice = (*_doubts(store, kind), *doubts(document, params.terms.table(f"{kind}_start_event").names))
+    return Answer({"name": name}, {"extension-name": name}, changes=changes, advice=advice)
 
 
 def _query(store: Store, params: Params, kind: str) -> Answer:

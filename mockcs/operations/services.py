@@ -7,9 +7,11 @@ from functools import partial
 from mockcs.aggregate import (
     changed,
     doubtful_time,
+    empty_keys,
     end_service,
     expiry,
     new_service,
+    other_ids,
     refuse,
     removed,
     service_of,
@@ -37,7 +39,8 @@ def start_service(store: Store, params: Params) -> Answer:
     ids = {"service_id": service_id}
     form = ("services", "service").index(readings["start-service-location"])
     changes = (("service", service_id, "created"),)
-    return Answer(ids, ids, location=form, changes=changes, advice=_short_life(store, service.expires))
+    advice = (*_short_life(store, service.expires), *empty_keys(event))
+    return Answer(ids, ids, location=form, changes=changes, advice=advice)
 
 
 def associate_service(store: Store, params: Params) -> Answer:
@@ -55,7 +58,7 @@ def complete_service(store: Store, params: Params) -> Answer:
     service = service_of(store, params)
     event = params.event()
     cascade = params.readings["complete-cascades"] == "yes"
-    advice = [*doubtful_time(service, event)]
+    advice = [*doubtful_time(service, event), *other_ids(event, service_id=changed(service, params))]
     if not service.active:
         advice.append(tolerated(params, "complete-again", "the service was completed already"))
     open_parts = 0 if cascade else len(store.parts(service.id, active=(True,)))
@@ -83,10 +86,11 @@ def update_expiration_time(store: Store, params: Params) -> Answer:
     expires = expiry(params.terms, Event({}, {}, params.body, {}), store.now, text_of(store.now))
     if expires is not None and expires <= store.now and params.readings["expiration-in-past"] == "refuse":
         refuse("expiration-in-past", "the expiration lies in the past")
+    advice = _short_life(store, expires)
     store.update(service, expires=expires)
     settle(store)  # a time in the past is up at once
     gone = store.get("service", service.id) is None
-    return Answer(changes=_changed(service, params, "deleted" if gone else "updated"))
+    return Answer(changes=_changed(service, params, "deleted" if gone else "updated"), advice=advice)
 
 
 def query_service_by_id(store: Store, params: Params) -> Answer:

@@ -18,7 +18,7 @@ from mockcs.aggregate import (
     tolerated,
 )
 from mockcs.ids import written
-from mockcs.messages import Answer, Document, Event
+from mockcs.messages import Answer, Event
 from mockcs.resources import View, wanted_of
 from mockcs.store import Store
 from mockcs.terms import Params
@@ -44,7 +44,6 @@ def perform_state_transition(store: Store, params: Params) -> Answer:
     old = part_in(store, service, "state", leaving["state_id"])
     service_id = written(service.id, params.readings["service-id"])
     advice = [*doubtful_time(service, event), *other_ids(event, service_id=service_id)]
-    advice += [*_unread("from", leaving, _FROM), *_unread("to", to, _TO)]
     if not service.active:
         advice.append(tolerated(params, "start-in-completed", "the service was completed before this transition"))
     own = {name: leaving[name] for name in _FROM[1:] if name in leaving}
@@ -54,10 +53,6 @@ def perform_state_transition(store: Store, params: Params) -> Answer:
     ids = {"state_id": new.id}
     changes = (("state", old.id, "completed"), ("state", new.id, "created"))
     return Answer(ids, {"service_id": service_id, **ids}, changes=changes, advice=tuple(advice))
-
-
-def _unread(place: str, given: Document, known: tuple[str, ...]) -> list[str]:
-    return [f"{name} is no member of {place}; it is not read" for name in given if name not in known]
 
 
 def query_states(store: Store, params: Params) -> Answer:
