@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 from mockcs.errors import MockcsError
 from mockcs.report import failed_order, failed_verification, unknown_service
 from mockcs.settable import ClockHand, Ids, Readings
-from mockcs.transport import Transport, checked_url
+from mockcs.transport import Transport, checked_url, json_of, milliseconds
 from mockcs.values import Call, Calls, Service
 
 _PATH_85 = "/genesys/1/cs"
@@ -27,10 +27,11 @@ class Client:
     """
 
     def __init__(self, base_url: str, *, space: str | None = None, token: str | None = None) -> None:
-        self.base_url = checked_url(base_url.rstrip("/"))
+        self.base_url = checked_url(base_url).rstrip("/")
         self.space = space
         self._token = token
         self._refused: list[Call] = []
+        self._lost = 0
         self._snapshots: set[str] = set()
         self._transport = Transport()
         self._prefix = f"/__space/{quote(space, safe='')}" if space else ""
@@ -130,7 +131,7 @@ class Client:
     ) -> Call:
         """Wait until such a call has been answered, `timeout` seconds at the most; returns the newest one."""
         __tracebackhide__ = True
-        counts: dict[str, Any] = {"within_ms": timeout * 1000}
+        counts: dict[str, Any] = {"within_ms": milliseconds(timeout)}
         if times is not None:
             counts["exactly"] = times
         found = self._verified(operation, match, counts)
@@ -141,6 +142,9 @@ class Client:
     def assert_order(self, *expected: str | Mapping[str, Any]) -> None:
         """Hold that these calls came in this order, others between them allowed; each a name or a match."""
         __tracebackhide__ = True
+        for each in expected:
+            if not isinstance(each, str | Mapping):
+                raise MockcsError(f"an order is of names and matches, one after the other, not {each!r}")
         matches = [{"operation": each} if isinstance(each, str) else dict(each) for each in expected]
         status, found = self._ask("POST", "/calls/verify-order", {"matches": matches})
         if status == 409:
@@ -198,14 +202,29 @@ class Client:
         A documented rule that was broken before stays known to the pytest fixture.
         """
         __tracebackhide__ = True
-        self._refused = self.refused()
+        self._refused, self._lost = self._broken(0)
         self.ask("POST", "/reset")
 
-    def refused(self) -> list[Call]:
-        """The calls that broke a documented rule, those before a reset of this client included."""
+    def refused(self, *, within: float = 0) -> list[Call]:
+        """The calls that broke a documented rule, those before a reset of this client included.
+
+        Waits `within` seconds at the most for calls under way; MockcsError when only evicted calls broke a rule.
+        """
         __tracebackhide__ = True
-        _, found = self._ask("POST", "/calls/verify", {"match": {"violations": True}, "exactly": 0})
-        return [*self._refused, *(self._call(number) for number in found["calls"])]
+        calls, lost = self._broken(within)
+        if lost and not calls:
+            sentence = f"{lost} calls that broke a documented rule are no longer kept"
+            raise MockcsError(sentence, hint="raise max_calls and max_journal_bytes, or forget calls in between")
+        return calls
+
+    def _broken(self, within: float) -> tuple[list[Call], int]:
+        __tracebackhide__ = True
+        wanted = {"match": {"violations": True}, "exactly": 0, "within_ms": milliseconds(within)}
+        _, found = self._ask("POST", "/calls/verify", wanted)
+        calls = [*self._refused, *(self._call(number) for number in found["calls"])]
+        if found["verdict"] != "cannot_say":
+            return calls, self._lost
+        return calls, self._lost + self.ask("GET", "/calls?limit=0").get("evicted_refused", 0)
 
     def forget_space(self) -> None:
         """Do away with this client's own space; the default one is reset."""
@@ -254,7 +273,7 @@ class Client:
     def _ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         __tracebackhide__ = True
         # A refusal that the caller turns into its own sentence comes back as it is; others raise.
-        sent = None if body is None else _json(body)
+        sent = None if body is None else json_of(body)
         headers = {"Content-Type": "application/json"} if sent is not None else {}
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
@@ -279,12 +298,3 @@ class Client:
         except (OSError, http.client.HTTPException) as error:
             # The cause is in the sentence; its frames, deep in http.client, are nothing to a tester.
             raise MockcsError(f"no mockcs answers at {self.base_url}: {error}") from None
-
-
-def _json(body: Any) -> bytes:
-    __tracebackhide__ = True
-    try:
-        return json.dumps(body).encode()
-    except (TypeError, ValueError) as error:
-        sentence = f"mockcs takes what JSON can hold: {error}"
-        raise MockcsError(sentence, hint="body_schema takes a JSON Schema, also one with a pattern") from None

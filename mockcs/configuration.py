@@ -36,8 +36,9 @@ def settings_of(given: dict[str, Any], context: click.Context) -> Settings:
     values: dict[str, Any] = {
         name: size_of(value) if _KINDS[name] == "bytes" else value for name, value in given.items()
     }
-    values["reading"] = dict(pair_of(text) for text in given["reading"])
     file = context.default_map or {}
+    # One reading of a flag or variable does not take back the others of the file.
+    values["reading"] = dict(pair_of(text) for text in (*file.get("reading", ()), *given["reading"]))
     for name in _TABLES:
         if name in file:
             values[name] = file[name]

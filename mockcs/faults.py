@@ -96,6 +96,8 @@ class Fault:
             own = {name.lower() for name in self.document.get("headers", {})}
             others = [(name, value) for name, value in kept.headers if name.lower() not in own]
             return Response(status, (*others, *self._headers()), kept.body)
+        if status in _NO_BODY:  # after the commit the answer's own status counts
+            return Response(status, self._headers())
         body = self.document["body"]
         text = body.encode() if isinstance(body, str) else dumps(body)
         headers = self._headers()
@@ -194,7 +196,8 @@ def _check(document: Document, *, socket: bool) -> None:
     for name in document:
         if name not in MEMBERS:
             raise MockcsError(f"a fault has no member {name!r}", f"it may have {', '.join(MEMBERS)}")
-    if not set(_EFFECTS) & document.keys():
+    effects = set(_EFFECTS) & document.keys()
+    if not effects:
         raise MockcsError("the fault has no effect", f"give at least one of {', '.join(_EFFECTS)}")
     _check_number(document, "status", 200, 599)
     _check_number(document, "skip", 0, 2**31)
@@ -210,6 +213,8 @@ def _check(document: Document, *, socket: bool) -> None:
     connection = document.get("connection")
     if "connection" in document and connection not in CONNECTIONS:
         raise MockcsError(f"connection must be one of {', '.join(CONNECTIONS)}")
+    if connection in ("reset", "close") and effects & {"status", "headers", "body"}:
+        raise MockcsError(f"nothing is sent on a connection {connection}, so no status, headers or body either")
     if connection in ("reset", "close") and not socket:
         hint = "the server in a test process and `mockcs serve --server threaded` have it; truncate works everywhere"
         raise MockcsError(f"connection {connection} needs the socket, which this server does not give", hint)
@@ -230,5 +235,7 @@ def _check_headers(headers: Any) -> None:
         plain = isinstance(value, str | int) and not isinstance(value, bool)
         if not plain or not text.isprintable() or not text.isascii() or not name.replace("-", "").isalnum():
             raise MockcsError(f"{name!r} with {value!r} is no header")
+        if name.lower().startswith("mockcs-"):
+            raise MockcsError(f"the header {name} is of mockcs itself", "leave it out")
         if name.lower() in _FRAMING:
             raise MockcsError(f"the header {name} is the server's own", "connection truncate cuts an answer short")

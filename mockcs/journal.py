@@ -20,7 +20,7 @@ PLACES = {"operation": 3, "api": 5, "method": 7, "path": 8, "status": 15}
 """Where a record has what calls are most often asked for by."""
 BODY, BODY_SIZE, DIGEST = 11, 12, 13
 """Where a record has the body of the request."""
-_NUMBER, _RECEIVED_AT, _PATH, _STATUS, _SIZE = 0, 2, PLACES["path"], PLACES["status"], -1
+_NUMBER, _RECEIVED_AT, _PATH, _STATUS, _VIOLATIONS, _SIZE = 0, 2, PLACES["path"], PLACES["status"], -5, -1
 _DAY = 86_400_000  # milliseconds
 _FRAME = 512  # bytes that a record takes beside its texts
 _NOTHING = Response(0)  # of a call that got no answer
@@ -31,13 +31,15 @@ _IN_FLIGHT = ("received", None, (), b"", 0, None, 0, b"", (), (), None, 0)  # wh
 class View:
     """The journal at one moment: the records of the completed calls and of those in flight, by id.
 
-    `dropped` counts the calls that came before a reset and finished after it.
+    `refused` counts those among the evicted that broke a documented rule; `dropped` the calls that came before a
+    reset and finished after it.
     """
 
     records: dict[int, Record]
     in_flight: dict[int, Record]
     total: int
     evicted: int
+    refused: int = 0
     dropped: int = 0
 
 
@@ -46,7 +48,7 @@ class Journal:
 
     def __init__(self, space: str, max_calls: int, max_bytes: int, masks: Masks) -> None:
         self.version = 0
-        self.evicted = 0
+        self.evicted = self._refused = 0
         self.total = 0
         self.dropped = 0
         self._space = space
@@ -60,7 +62,7 @@ class Journal:
         self.today: Counter[int] = Counter()
         self._earlier: Counter[int] = Counter()
         self._day = self._before_today = 0
-        self.streams: list[Queue[Record]] = []
+        self.streams: list[Queue[Record | None]] = []
 
     def __len__(self) -> int:
         return len(self._records)
@@ -155,9 +157,15 @@ class Journal:
         """Forget the completed calls; returns how many."""
         removed = len(self._records)
         self._records = {}
-        self.bytes = self.evicted = 0
+        self.bytes = self.evicted = self._refused = 0
         self.version += 1
         return removed
+
+    def end_streams(self) -> None:
+        """Wake the readers of the streams; who reads no further call, looks whether there will be one."""
+        for stream in self.streams:
+            with suppress(Full):
+                stream.put_nowait(None)
 
     def call(self, number: int) -> Call | None:
         """The call of that id, completed or in flight."""
@@ -167,13 +175,16 @@ class Journal:
     def view(self) -> View:
         """The journal now, to be read without the lock."""
         flying = {number: came + _IN_FLIGHT for number, came in self._in_flight.items()}
-        return View(dict(self._records), flying, self.total, self.evicted, self.dropped)
+        return View(dict(self._records), flying, self.total, self.evicted, self._refused, self.dropped)
 
     def _evict(self) -> None:
         while self._oldest not in self._records:
             self._oldest += 1
-        self.bytes -= self._records.pop(self._oldest)[_SIZE]
+        record = self._records.pop(self._oldest)
+        self.bytes -= record[_SIZE]
         self.evicted += 1
+        if record[_VIOLATIONS]:
+            self._refused += 1
 
 
 def _cut(came: Record) -> Record:

@@ -30,6 +30,11 @@ _ROUNDED = b"0" * 16
 _LEAST_STATUS, _LARGEST_STATUS = 100, 599
 
 
+def glob_of(path: str) -> str:
+    """The pattern of a wanted path for fnmatch, which has classes too: here only `*` and `?` stand for others."""
+    return path.replace("[", "[[]")
+
+
 @dataclass(frozen=True, slots=True)
 class Match:
     """What a call must be: the given members, checked, and the compiled `body_schema`."""
@@ -59,7 +64,7 @@ class Match:
         ):
             if name in wanted and wanted[name] != value:
                 yield f"{name}: wanted {_shown(wanted[name])}, was {_shown(value)}"
-        if "path" in wanted and not fnmatchcase(request.path, wanted["path"]):
+        if "path" in wanted and not fnmatchcase(request.path, glob_of(wanted["path"])):
             yield f"path: wanted {wanted['path']}, was {request.path}"
         yield from self._mappings(call)
         yield from self._outcome(call)

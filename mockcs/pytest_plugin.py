@@ -6,7 +6,7 @@ Only pytest is imported here; the rest comes with the first test that asks for a
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _COVERED = pytest.StashKey[list[Any]]()
 _CLIENT = pytest.StashKey["Client"]()
 _PASSED = pytest.StashKey[bool]()
+_BARRIER = 0.25  # seconds that a call which is under way when its test ends is waited for
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -122,7 +123,12 @@ def _check(client: Client, request: pytest.FixtureRequest) -> None:
     # A test that failed, was skipped or was expected to fail has said what there is to say.
     if not request.node.stash.get(_PASSED, True) or _allowed(request.node):
         return
-    broken = client.refused()
+    from mockcs.errors import MockcsError  # noqa: PLC0415 - only who asks for the fixture pays
+
+    try:
+        broken = client.refused(within=_BARRIER)
+    except MockcsError as error:
+        pytest.fail(f"{error}\n{error.hint}", pytrace=False)
     if broken:
         from mockcs.report import violations  # noqa: PLC0415 - only a broken rule pays for it
 
@@ -131,9 +137,13 @@ def _check(client: Client, request: pytest.FixtureRequest) -> None:
 
 def _allowed(node: Any) -> bool:
     mark = node.get_closest_marker("mockcs")
-    if mark is not None and (mark.args or set(mark.kwargs) - {"allow_violations"}):
-        pytest.fail(f"the marker mockcs takes allow_violations, not {mark.args or mark.kwargs}", pytrace=False)
-    return mark is not None and bool(mark.kwargs.get("allow_violations", False))
+    if mark is None:
+        return False
+    allowed = mark.kwargs.get("allow_violations", False)
+    if mark.args or set(mark.kwargs) - {"allow_violations"} or not isinstance(allowed, bool):
+        given = mark.args or mark.kwargs
+        pytest.fail(f"the marker mockcs takes allow_violations=True or False, not {given}", pytrace=False)
+    return allowed
 
 
 @pytest.hookimpl(wrapper=True)
@@ -155,9 +165,24 @@ def _timeline(client: Client) -> str:
     from mockcs.report import timeline, unmet  # noqa: PLC0415 - only a failed test pays for it
 
     try:
-        return "\n".join(filter(None, [timeline(client.calls), unmet(client.ask("GET", "/faults")["faults"])]))
+        calls = client.calls
+        evicted = client.ask("GET", "/calls?limit=0")["evicted"]
+        told = [_before_reset(client, calls), timeline(calls, evicted), unmet(client.ask("GET", "/faults")["faults"])]
     except Exception as error:  # noqa: BLE001 - whatever it is, the test's own error must still be told
         return str(error)
+    return "\n".join(filter(None, told))
+
+
+def _before_reset(client: Client, calls: Sequence[Any]) -> str:
+    from mockcs.errors import MockcsError  # noqa: PLC0415 - see _timeline
+    from mockcs.report import timeline  # noqa: PLC0415
+
+    try:
+        refused = client.refused()
+    except MockcsError as error:
+        return str(error)
+    earlier = refused[: len(refused) - sum(bool(call.violations) for call in calls)]
+    return f"refused before a reset:\n{timeline(earlier)}\nsince the reset:" if earlier else ""
 
 
 def _wants_coverage(config: pytest.Config) -> bool:

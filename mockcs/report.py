@@ -42,12 +42,13 @@ def unknown_service(service_id: int | str, known: Sequence[Any]) -> str:
     return f"there is no service {service_id}\n{_wrapped(2, f'the services: {shown}{more}')}"
 
 
-def timeline(calls: Sequence[Call]) -> str:
-    """The calls of a test, one after the other, for a report of 80 columns."""
-    if not calls:
+def timeline(calls: Sequence[Call], evicted: int = 0) -> str:
+    """The calls of a test, one after the other, for a report of 80 columns; `evicted` ones are no longer kept."""
+    if not calls and not evicted:
         return "no call came"
     shown = calls[-_MOST:]
-    earlier = [f"... {len(calls) - len(shown)} earlier calls"] if len(calls) > len(shown) else []
+    earlier = [f"... {evicted} calls that are no longer kept"] if evicted else []
+    earlier += [f"... {len(calls) - len(shown)} earlier calls"] if len(calls) > len(shown) else []
     return "\n".join([*earlier, *(line for call in shown for line in _told(call))])
 
 

@@ -233,6 +233,7 @@ class Space:
         self._gone.set()
         with self.lock:
             self.tell()
+            self.journal.end_streams()
 
     def note_dropped(self) -> None:
         """Tell the world that has replaced this one of a call that finished here, too late to count there."""

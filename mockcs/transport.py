@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import select
 import time
 import weakref
-from typing import NamedTuple
+from math import isfinite
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from mockcs.errors import MockcsError
@@ -15,17 +17,35 @@ from mockcs.errors import MockcsError
 _KEPT_SECONDS = 5.0
 
 
-def checked_url(url: str) -> str:
+def checked_url(url: object) -> str:
     """The URL; MockcsError when no mock can be there."""
     __tracebackhide__ = True
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(str(url))
         known = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
     except ValueError:  # a port that is none
         known = False
     if not known:
         raise MockcsError(f"{url!r} is no URL of a mock", hint="write it like http://127.0.0.1:8080")
-    return url
+    return str(url)
+
+
+def json_of(body: Any) -> bytes:
+    """The body as a client sends it; MockcsError when JSON cannot hold it."""
+    __tracebackhide__ = True
+    try:
+        return json.dumps(body).encode()
+    except (TypeError, ValueError) as error:
+        sentence = f"mockcs takes what JSON can hold: {error}"
+        raise MockcsError(sentence, hint="body_schema takes a JSON Schema, also one with a pattern") from None
+
+
+def milliseconds(seconds: object) -> float:
+    """The milliseconds of a time to wait; MockcsError when it is none."""
+    __tracebackhide__ = True
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not isfinite(seconds):
+        raise MockcsError(f"a time to wait is a number of seconds, not {seconds!r}")
+    return seconds * 1000
 
 
 class _Kept(NamedTuple):

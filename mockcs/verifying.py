@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 
 from mockcs.errors import MockcsError
 from mockcs.journal import BODY, DIGEST, PLACES, Record, View, call_of
-from mockcs.matching import Match, needles
+from mockcs.matching import Match, glob_of, needles
 from mockcs.messages import Document
 
 _NEAREST = 3
@@ -67,7 +67,7 @@ class Scan:
         self.match = match
         wanted = match.wanted
         self._plain = [(PLACES[name], wanted[name]) for name in _PLAIN if name in wanted]
-        self._path = wanted.get("path")
+        self._path = glob_of(wanted["path"]) if "path" in wanted else None
         self._needles = needles(wanted.get("body"))
         rest = wanted.keys() - {*_PLAIN, "path"}
         self._by_body = bool(rest) and rest <= {"body", "body_schema"}

@@ -132,7 +132,7 @@ def _message(error: Any, row: Mapping[str, Any], pointer: str) -> str:
     if error.validator == "type" and wanted is None:
         kinds = [limit] if isinstance(limit, str) else limit
         wanted = " or ".join(_KINDS.get(kind, f"of type {kind}") for kind in kinds)
-    return f"{name} must be {wanted or f'as the schema says: {error.message}'}, not {kind_of(value)}"
+    return f"{name} must be {wanted}, not {kind_of(value)}" if wanted else f"{name}: {error.message}"
 
 
 def _wanted_value(error: Any, row: Mapping[str, Any]) -> str:
@@ -165,7 +165,8 @@ def fix_of(value: Any, row: Mapping[str, Any], error: Any) -> str:
         return f"send one of {choices}"
     if quoted := _requoted(value, kind):
         return quoted
-    words = _WORDS.get(kind, f"a value of the type {kind}" if kind else "another value")
+    typed = f"a value of the type {kind}" if kind and error.validator == "type" else "another value"
+    words = _WORDS.get(kind, typed)
     return f"send {words}, or leave {name} out" if row.get("mandatory") == "no" else f"send {words}"
 
 

@@ -292,3 +292,13 @@ def test_a_test_lets_calls_fail_and_takes_it_back() -> None:
         number = cs.delay("start_service", seconds=0.001)
         assert statuses(mock, 1) == [201]
         assert cs.calls.last.fault == number
+
+
+def test_a_body_does_not_go_out_with_a_documented_204(anywhere: Mock) -> None:
+    service = Door(anywhere, "8.5").start_service()
+    order(anywhere, operation="complete_service", after_commit=True, body={"a": 1}, headers={"X-Trace": "7"})
+    reply = anywhere.post(f"/genesys/1/cs/services/{service}/end", {})
+    assert (reply.status, reply.body, reply.headers["x-trace"]) == (204, b"", "7")
+    assert "content-type" not in reply.headers
+    assert anywhere.last_call()["response"]["body"] is None
+    assert anywhere.get("/services/1").status == 200

@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mockcs.app import create_app
 from mockcs.calls import Masks
 from mockcs.journal import Journal, Record, call_of
 from mockcs.messages import Request, Response
+from mockcs.settings import Settings
 from tests.conftest import Mock, serving
 
 
@@ -24,6 +26,16 @@ def test_beyond_max_calls_the_oldest_are_evicted_and_counted() -> None:
         assert [call["id"] for call in answer["calls"]] == [4, 5, 6, 7, 8]
         assert (answer["total"], answer["evicted"]) == (8, 3)
         assert mock.get("/__admin/calls/3").status == 404
+
+
+def test_what_is_evicted_is_told_by_whether_it_broke_a_rule() -> None:
+    client = create_app(Settings(max_calls=2)).test_client()
+    for key in (42, "42", 43, "43", "43"):
+        client.post("/genesys/1/cs/services/start", json={"contact_key": key})
+    listing = client.get("/__admin/calls?limit=0").json
+    assert listing == {"calls": [], "total": 5, "evicted": 3, "in_flight": 0, "evicted_refused": 2}
+    client.delete("/__admin/calls")
+    assert "evicted_refused" not in (client.get("/__admin/calls").json or {})
 
 
 @pytest.mark.slow

@@ -141,6 +141,59 @@ def test_the_nearest_marker_decides(tester: pytest.Pytester) -> None:
     run(tester, suite).assert_outcomes(passed=1, errors=1)
 
 
+def test_a_marker_that_does_not_say_true_or_false_is_told(tester: pytest.Pytester) -> None:
+    suite = "@pytest.mark.mockcs(allow_violations='no')\ndef test_start(mockcs):\n    pass"
+    result = run(tester, suite)
+    result.assert_outcomes(passed=1, errors=1)
+    assert "takes allow_violations=True or False, not" in told(result)
+
+
+SMALL = """
+from mockcs import Server, Settings
+@pytest.fixture(scope="session")
+def mockcs_server():
+    with Server(Settings(max_calls=2)) as client:
+        yield client
+"""
+
+
+def test_a_broken_rule_whose_call_was_evicted_fails_the_test_all_the_same(tester: pytest.Pytester) -> None:
+    goods = "    for _ in range(4): start(mockcs.url)\n"
+    result = run(tester, f"{SMALL}def test_one(mockcs):\n    {BROKEN}\n{goods}def test_two(mockcs):\n{goods}")
+    result.assert_outcomes(passed=2, errors=1)
+    assert "1 calls that broke a documented rule are no longer kept" in told(result)
+
+
+def test_a_broken_rule_that_was_evicted_before_a_reset_fails_the_test_too(tester: pytest.Pytester) -> None:
+    goods = "    for _ in range(4): start(mockcs.url)\n"
+    result = run(tester, f"{SMALL}def test_one(mockcs):\n    {BROKEN}\n{goods}    mockcs.reset()")
+    result.assert_outcomes(passed=1, errors=1)
+
+
+def test_a_failed_test_says_how_many_of_its_calls_are_no_longer_kept(tester: pytest.Pytester) -> None:
+    result = run(tester, f"{SMALL}def test_one(mockcs):\n    for _ in range(4): start(mockcs.url)\n    assert 0")
+    assert "... 2 calls that are no longer kept" in result.outlines
+
+
+def test_a_call_that_is_under_way_at_the_end_of_its_test_is_waited_for(tester: pytest.Pytester) -> None:
+    suite = f"""
+import threading
+def test_one(mockcs):
+    mockcs.delay("start_service", seconds=0.05)
+    threading.Thread(target=lambda: {BROKEN.partition("  #")[0]}, daemon=True).start()
+    while mockcs.ask("GET", "/calls")["total"] == 0:
+        pass
+"""
+    run(tester, suite).assert_outcomes(passed=1, errors=1)
+
+
+def test_what_was_refused_before_a_reset_is_in_the_report_of_a_failed_test(tester: pytest.Pytester) -> None:
+    suite = f"def test_it(mockcs):\n    {BROKEN}\n    mockcs.reset()\n    start(mockcs.url)\n    assert 0"
+    found = section(run(tester, suite))
+    assert [line for line in found if "reset:" in line] == ["refused before a reset:", "since the reset:"]
+    assert RULE in " ".join(" ".join(found).split())
+
+
 def test_a_violation_is_no_matter_of_the_next_test(tester: pytest.Pytester) -> None:
     result = run(tester, f"def test_one(mockcs):\n    {BROKEN}\ndef test_two(mockcs):\n    start(mockcs.url)")
     result.assert_outcomes(passed=2, errors=1)

@@ -241,3 +241,29 @@ def test_a_call_of_the_documented_api_sends_nothing_out(mock: Mock, monkeypatch:
     found = client.post("/__admin/calls/verify", json={"match": {"body_schema": schema}})
     assert found.status_code == 400
     assert client.post("/services/start", json={"service_type": 1, "contact_key": "42"}).status_code == 201
+
+
+DOING = [each for each in ROUTES if each[0] in ("GET", "POST", "PUT", "DELETE") and "nothing" not in each[1]]
+
+
+@pytest.mark.parametrize(("method", "path"), DOING, ids=[" ".join(route) for route in DOING])
+def test_what_a_route_does_not_know_is_refused_and_nothing_is_done(method: str, path: str) -> None:
+    client = create_app().test_client()
+    client.post("/genesys/1/cs/services/start", json={"contact_key": "42"})
+
+    def seen() -> Any:
+        return client.get("/__admin/state").json, client.get("/__admin/calls").json
+
+    before = seen()
+    reply = client.open(f"{path}?zzz=1", method=method)
+    assert (reply.status_code, "zzz" in (reply.json or {})["error"]) == (400, True)
+    if method != "GET":
+        reply = client.open(path, method=method, json={"zzz": 1})
+        assert (reply.status_code in (400, 404), (reply.json or {}).keys()) == (True, {"error", "hint"})
+    assert seen() == before
+
+
+def test_a_body_that_is_larger_than_any_that_the_admin_api_takes_is_413() -> None:
+    too_large = {"CONTENT_LENGTH": str(256 * 2**20 + 1)}
+    reply = create_app().test_client().put("/__admin/state", environ_overrides=too_large)
+    assert (reply.status_code, (reply.json or {}).keys()) == (413, {"error", "hint"})

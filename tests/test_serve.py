@@ -195,6 +195,13 @@ def test_a_flag_goes_before_a_variable_and_a_variable_before_the_file(begun: lis
     assert settings.reading == {"complete-status": "200"}
 
 
+def test_a_reading_of_a_flag_leaves_the_others_of_the_file(begun: list[Settings], tmp_path: Path) -> None:
+    file = tmp_path / "mockcs.toml"
+    file.write_text('[reading]\ncomplete-status = "200"\nchallenge = "none"')
+    assert serve("--config", str(file), "--reading", "not-found=404", "--reading", "challenge=basic") == 0
+    assert begun[0].reading == {"complete-status": "200", "challenge": "basic", "not-found": "404"}
+
+
 def test_several_readings_are_several_flags_or_words_of_the_variable(begun: list[Settings]) -> None:
     wanted = {"complete-status": "200", "not-found": "404"}
     pairs = [f"{name}={choice}" for name, choice in wanted.items()]

@@ -133,8 +133,8 @@ def test_a_call_of_the_former_world_does_not_come_after_a_reset(anywhere: Mock) 
         assert stream.call()["operation"] == "query_service_by_id"
 
 
-def test_a_stream_ends_with_its_space(mock: Mock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mockcs.admin.calls._HEARTBEAT", 0.01)
+def test_a_stream_ends_with_its_space_at_once(mock: Mock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mockcs.admin.calls._HEARTBEAT", 2 * PATIENCE)
     with streaming(mock, "/__space/a") as stream:
         assert mock.delete("/__admin/spaces/a").status == 200
         while (line := stream.line()) != "":

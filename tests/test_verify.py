@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from flask.testing import FlaskClient
@@ -49,6 +50,7 @@ def scene(ucs: Door, gms: Door) -> Mock:
         ({"method": "GET"}, [3, 4]),
         ({"path": "/services/start"}, [2]),
         ({"path": "*/services/*"}, [1, 2, 3, 4, 5]),
+        ({"path": "*/services/[s]tart"}, []),
         ({"path": "/genesys/1/cs/services/?"}, [3]),
         ({"path_params": {"service_id": "99"}}, [4]),
         ({"query": {"extensions": ["a", "b"]}}, [3]),
@@ -281,3 +283,11 @@ def test_a_call_in_flight_leaves_the_verdict_open_until_it_is_answered(mock: Moc
         mock.reset()
         delayed.result(20)
     assert verify(mock, match, exactly=0).json["verdict"] == "holds"
+
+
+def test_a_path_is_taken_as_it_is_but_for_asterisks_and_question_marks(gms: Door) -> None:
+    gms.get("/services/anonymous/[1]")
+    for path in ("/genesys/1/cs/services/anonymous/[1]", "*[1]", "*[?]"):
+        assert verify(gms.mock, {"path": path}).json["found"] == 1
+        assert len(gms.mock.get(f"/__admin/calls?path={quote(path)}").json["calls"]) == 1
+    assert verify(gms.mock, {"path": "*/[[]1[]]"}).json["found"] == 0

@@ -20,6 +20,22 @@ from mockcs.spaces import Spaces
 _WORLD = "mockcs.world"
 
 
+_LARGEST = 256 * 2**20  # bytes of a body; a state larger than that comes by `mockcs serve --state`
+_WITH_PARAMETERS = frozenset({"calls.listed", "calls.har", "state.listed"})
+_WITH_BODY = frozenset(
+    {
+        "calls.verify",
+        "calls.verify_order",
+        "clock.put",
+        "clock.advance",
+        "faults.order",
+        "manual.choose",
+        "state.planted",
+        "state.set_ids",
+        "state.put_state",
+    }
+)
+"""The endpoints that check what they are given themselves; all others take nothing."""
 _HINT = "GET /__admin lists the routes, and docs/admin.md what each takes"
 
 
@@ -92,9 +108,22 @@ def app_of(spaces: Spaces) -> Flask:
         app.register_blueprint(module.blueprint, url_prefix="/__admin")
     app.register_error_handler(MockcsError, _wrong)
     app.register_error_handler(HTTPException, _http)
+    app.config["MAX_CONTENT_LENGTH"] = _LARGEST
+    app.url_map.merge_slashes = False
     app.before_request(safety.checked)
+    app.before_request(_nothing_unasked)
     app.after_request(_versioned)
     return app
+
+
+def _nothing_unasked() -> None:
+    """Refuse a parameter or a member where a route takes none: `DELETE /calls?operation=x` must not forget all."""
+    if request.endpoint is None:
+        return  # there is no such route, which goes before
+    if request.endpoint not in _WITH_PARAMETERS:
+        asked()
+    if request.endpoint not in _WITH_BODY and request.method not in ("GET", "HEAD", "OPTIONS"):
+        only(body())
 
 
 def _wrong(error: MockcsError) -> Response:

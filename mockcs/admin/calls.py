@@ -26,18 +26,17 @@ blueprint = Blueprint("calls", __name__)
 _FILTERS = ("operation", "api", "method", "path", "status", "since", "limit")
 _LONGEST_WAIT = 600_000
 _DIGITS = 18
-_HEARTBEAT = 10.0
+_HEARTBEAT = 2.0
 
 
 @blueprint.get("/calls")
 def listed() -> Response:
-    """The calls, oldest first: {"calls", "total", "evicted", "in_flight"}, and "dropped" if any was."""
+    """The calls, oldest first: {"calls", "total", "evicted", "in_flight"}; "evicted_refused", "dropped" if any was."""
     found, view = _found()
     documents = [call.document() for call in found]
     numbers = {"total": view.total, "evicted": view.evicted, "in_flight": len(view.in_flight)}
-    if view.dropped:
-        numbers["dropped"] = view.dropped
-    return answer({"calls": documents, **numbers})
+    further = {"evicted_refused": view.refused, "dropped": view.dropped}
+    return answer({"calls": documents, **numbers, **{name: count for name, count in further.items() if count}})
 
 
 def _found() -> tuple[list[Call], View]:
@@ -83,7 +82,7 @@ def stream() -> Response:
         return Response(mimetype="text/event-stream")
     if not world.waiting.enter():
         raise too_many_waiting(world.settings)
-    calls: Queue[Record] = Queue(world.settings.max_calls or 1)
+    calls: Queue[Record | None] = Queue(world.settings.max_calls or 1)
     with world.lock:
         streams = world.journal.streams
         streams.append(calls)
@@ -93,11 +92,13 @@ def stream() -> Response:
     return response
 
 
-def _events(world: Space, calls: Queue[Record]) -> Iterator[bytes]:
+def _events(world: Space, calls: Queue[Record | None]) -> Iterator[bytes]:
     yield b": the calls of this space as they complete\n\n"
     while True:
         try:
-            yield b"data: " + dumps(call_of(calls.get(timeout=_HEARTBEAT)).document()) + b"\n\n"
+            record = calls.get(timeout=_HEARTBEAT)
+            if record is not None:
+                yield b"data: " + dumps(call_of(record).document()) + b"\n\n"
         except Empty:
             yield b": still here\n\n"  # a reader that has gone is noticed by this
         while world.heir is not None:
