@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 from mockcs.errors import MockcsError
 from mockcs.report import failed_order, failed_verification, unknown_service
 from mockcs.settable import ClockHand, Ids, Readings
-from mockcs.transport import Transport, checked_url, json_of, milliseconds
+from mockcs.transport import Transport, checked_url, json_of, matches_of, milliseconds
 from mockcs.values import Call, Calls, Service
 
 _PATH_85 = "/genesys/1/cs"
@@ -142,10 +142,7 @@ class Client:
     def assert_order(self, *expected: str | Mapping[str, Any]) -> None:
         """Hold that these calls came in this order, others between them allowed; each a name or a match."""
         __tracebackhide__ = True
-        for each in expected:
-            if not isinstance(each, str | Mapping):
-                raise MockcsError(f"an order is of names and matches, one after the other, not {each!r}")
-        matches = [{"operation": each} if isinstance(each, str) else dict(each) for each in expected]
+        matches = matches_of(expected)
         status, found = self._ask("POST", "/calls/verify-order", {"matches": matches})
         if status == 409:
             raise AssertionError(failed_order(matches, found, self._known(found)))
@@ -213,14 +210,16 @@ class Client:
         __tracebackhide__ = True
         calls, lost = self._broken(within)
         if lost and not calls:
-            sentence = f"{lost} calls that broke a documented rule are no longer kept"
+            sentence = f"calls that broke a documented rule and are no longer kept: {lost}"
             raise MockcsError(sentence, hint="raise max_calls and max_journal_bytes, or forget calls in between")
         return calls
 
     def _broken(self, within: float) -> tuple[list[Call], int]:
         __tracebackhide__ = True
-        wanted = {"match": {"violations": True}, "exactly": 0, "within_ms": milliseconds(within)}
+        wanted, waiting = {"match": {"violations": True}, "exactly": 0}, {"within_ms": milliseconds(within)}
         _, found = self._ask("POST", "/calls/verify", wanted)
+        if within and found["verdict"] == "cannot_say":  # only then, for who waits takes one of few places
+            _, found = self._ask("POST", "/calls/verify", {**wanted, **waiting})
         calls = [*self._refused, *(self._call(number) for number in found["calls"])]
         if found["verdict"] != "cannot_say":
             return calls, self._lost

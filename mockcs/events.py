@@ -108,7 +108,7 @@ class Events:
         """Tell what is not read, of a document without attached data and of those in it."""
         shape = table.shape(document)
         if self._terms.readings["unlisted-member"] == "refuse":
-            self._broken += [unlisted(f"{place}/{name}", name, document[name]) for name in shape.extensions]
+            self._broken += [unlisted(place + pointer_of([name]), name, document[name]) for name in shape.extensions]
         elif shape.advice:
             self._advise(shape, place)
         if table.nested:

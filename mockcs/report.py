@@ -47,7 +47,7 @@ def timeline(calls: Sequence[Call], evicted: int = 0) -> str:
     if not calls and not evicted:
         return "no call came"
     shown = calls[-_MOST:]
-    earlier = [f"... {evicted} calls that are no longer kept"] if evicted else []
+    earlier = [f"... calls that are no longer kept: {evicted}"] if evicted else []
     earlier += [f"... {len(calls) - len(shown)} earlier calls"] if len(calls) > len(shown) else []
     return "\n".join([*earlier, *(line for call in shown for line in _told(call))])
 

@@ -67,11 +67,8 @@ class Wanted:
         """Which of a resource's attached data are wanted, when resources of kind `queried` are asked for."""
         found = []
         for asked in self.extensions:
-            if not self.wildcards:
-                found += [own for own in resource.extensions if resource.kind == queried and self._is(own, asked)]
-                continue
-            prefix, dot, rest = asked.partition(".")
-            if asked == "*" or (dot and prefix.lower() == resource.kind and rest in ("", "*")):
+            prefix, dot, rest = asked.partition(".") if self.wildcards else (asked, "", "")
+            if (asked == "*" and self.wildcards) or (dot and prefix.lower() == resource.kind and rest in ("", "*")):
                 return list(resource.extensions)  # `State.` is how 8.5.1 prints `State.*`
             name = rest if dot and prefix.lower() == resource.kind else asked if resource.kind == queried else None
             if name is not None:

@@ -1,4 +1,4 @@
-"""How a client reaches a mock: connections that are kept open between its questions."""
+"""How a client reaches a mock: what it may send, over connections that are kept open between its questions."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 import select
 import time
 import weakref
+from collections.abc import Iterable, Mapping
 from math import isfinite
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -38,6 +39,17 @@ def json_of(body: Any) -> bytes:
     except (TypeError, ValueError) as error:
         sentence = f"mockcs takes what JSON can hold: {error}"
         raise MockcsError(sentence, hint="body_schema takes a JSON Schema, also one with a pattern") from None
+
+
+def matches_of(expected: Iterable[object]) -> list[dict[str, Any]]:
+    """The matches of an order; MockcsError for what is neither the name of an operation nor a match."""
+    __tracebackhide__ = True
+    found = []
+    for each in expected:
+        if not isinstance(each, str | Mapping):
+            raise MockcsError(f"an order is of names and matches, one after the other, not {each!r}")
+        found.append({"operation": each} if isinstance(each, str) else dict(each))
+    return found
 
 
 def milliseconds(seconds: object) -> float:

@@ -49,7 +49,8 @@ def _refusal(broken: list[Violation], manual: Manual, server: str) -> Refusal:
     first = broken[0]
     field = first.row.get("field") or first.pointer
     if field.startswith("<"):  # the row of any further member: it has a name here
-        field = unescaped(re.split("[/:]", first.pointer)[-1]) or "body"
+        _, _, last = first.pointer.rpartition("/" if first.pointer.startswith("/") else ":")
+        field = unescaped(last) or "body"
     own = f"bad_{first.row.get('table', '')}"
     key = own if (own, server) in manual.errors else "bad_parameter"  # such as bad_server_mode
     if "values" in first.row:

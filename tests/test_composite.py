@@ -286,3 +286,10 @@ def test_a_found_service_is_not_closed_at_once_and_the_call_gets_advice(gms: Doo
     start(gms, {"service": {"contact_key": "42", "auto_closed": True}, "state": {}})
     assert [each for each in advice(gms) if "auto_closed" in each and "found" in each] != []
     assert "completed" not in shown(gms, "/services/1")
+
+
+def test_a_found_service_can_be_told_to_end_at_once(gms: Door) -> None:
+    gms.mock.put("/__admin/clock", {"now": NOON, "frozen": True})
+    start(gms, {"service": {"contact_key": "42", "auto_complete_after": 50}, "state": {}})
+    start(gms, {"service": {"contact_key": "42", "auto_complete_after": 0}, "state": {}})
+    assert shown(gms, "/services/1")["completed"] == {"timestamp": NOON}

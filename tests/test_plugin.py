@@ -161,7 +161,7 @@ def test_a_broken_rule_whose_call_was_evicted_fails_the_test_all_the_same(tester
     goods = "    for _ in range(4): start(mockcs.url)\n"
     result = run(tester, f"{SMALL}def test_one(mockcs):\n    {BROKEN}\n{goods}def test_two(mockcs):\n{goods}")
     result.assert_outcomes(passed=2, errors=1)
-    assert "1 calls that broke a documented rule are no longer kept" in told(result)
+    assert "calls that broke a documented rule and are no longer kept: 1" in told(result)
 
 
 def test_a_broken_rule_that_was_evicted_before_a_reset_fails_the_test_too(tester: pytest.Pytester) -> None:
@@ -172,7 +172,7 @@ def test_a_broken_rule_that_was_evicted_before_a_reset_fails_the_test_too(tester
 
 def test_a_failed_test_says_how_many_of_its_calls_are_no_longer_kept(tester: pytest.Pytester) -> None:
     result = run(tester, f"{SMALL}def test_one(mockcs):\n    for _ in range(4): start(mockcs.url)\n    assert 0")
-    assert "... 2 calls that are no longer kept" in result.outlines
+    assert "... calls that are no longer kept: 2" in result.outlines
 
 
 def test_a_call_that_is_under_way_at_the_end_of_its_test_is_waited_for(tester: pytest.Pytester) -> None:
@@ -185,6 +185,12 @@ def test_one(mockcs):
         pass
 """
     run(tester, suite).assert_outcomes(passed=1, errors=1)
+
+
+def test_where_nobody_may_wait_what_is_known_at_the_end_decides(tester: pytest.Pytester) -> None:
+    goods = "    for _ in range(4): start(mockcs.url)\n"
+    suite = f"{SMALL}def test_one(mockcs):\n{goods}def test_two(mockcs):\n{goods}    {BROKEN}"
+    run(tester, suite.replace("max_calls=2", "max_calls=2, max_waiting=0")).assert_outcomes(passed=2, errors=1)
 
 
 def test_what_was_refused_before_a_reset_is_in_the_report_of_a_failed_test(tester: pytest.Pytester) -> None:

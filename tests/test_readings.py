@@ -192,11 +192,22 @@ def test_a_plain_value_that_no_table_lists_is_accepted_or_refused_in_8_1(ucs: Do
     for place, members in move.items():
         assert_refused(ucs, "/services/1/states/transition", {**move, place: {**members, "other": 1}})
         assert ucs.mock.last_call()["violations"][0]["pointer"] == f"/{place}/other"
-    assert_refused(ucs, "/server/mode", {"mode": "production", "other": 1})
+    assert_refused(ucs, "/server/mode", {"mode": "production", "a/b": 1})
+    assert ucs.mock.last_call()["violations"][0]["pointer"] == "/a~1b"
     attribute = {"name": "a", "type": "string", "other": 1}
     schema = {"name": "S", "type": "single-valued", "attributes": [attribute]}
     assert_refused(ucs, "/metadata/services/extensions", schema)
     assert start(gms, disposition=10).status == 201
+
+
+def test_an_error_names_the_member_and_not_the_placeholder_of_the_manual(ucs: Door) -> None:
+    ucs.mock.read_as(unlisted_member="refuse")
+    for name in ("other", "a:b", "a/b", "a~b"):
+        reply = ucs.post("/services/start", {"contact_key": "42", "service_type": 1, name: 1})
+        assert f"bad parameter '{name}'" in reply.json["description"]
+    ucs.start_service()
+    reply = ucs.request("PUT", "/services/1/extensions/nope", {"a": 1})
+    assert "bad parameter 'ext_name'" in reply.json["description"]
 
 
 @reading("undefined-extension", "refuse", "accept")

@@ -128,8 +128,8 @@ class _Outcome:
             return {}
         now = self._store.now
         timestamp = event.occasion.get("timestamp", text_of(now))
-        ordered = expiry(self._params.terms, event, now, timestamp)
-        return {"expires": found.expires if ordered is None else ordered, "idle": idle_of(event, None) or found.idle}
+        ordered = {"expires": expiry(self._params.terms, event, now, timestamp), "idle": idle_of(event, None)}
+        return {name: time for name, time in ordered.items() if time is not None}
 
     def _noted(self, resource: Resource, *, created: bool, updated: bool = False) -> Resource:
         self.created[resource.kind] = created
