@@ -81,6 +81,13 @@ def empty_keys(event: Event) -> list[str]:
     return [f"{name} is empty, so no URL can ask for the services under it" for name in keys]
 
 
+def short_life(store: Store, expires: int | None) -> tuple[str, ...]:
+    """Advice on an expiration that is over already."""
+    if expires is None or expires > store.now:
+        return ()
+    return ("the expiration lies in the past, so the service is gone as soon as this is answered",)
+
+
 def start_in_path(store: Store, params: Params, kind: str) -> Answer:
     """Start a state or a task in the service of the path; the server gives the id (Start State, Start Task)."""
     service, event = service_of(store, params), params.event()
@@ -182,7 +189,7 @@ def query_parts(store: Store, params: Params, kind: str) -> Answer:
         if (names is None or params.terms.business.same(kind, f"{kind}_type", part.type) in names)
         and ("state_id" not in query or part.state_id == query["state_id"])
     ]
-    return Answer(found, advice=tuple(dict.fromkeys(view.advice)))
+    return Answer(found, advice=view.advice)
 
 
 def removed(store: Store, params: Params, service: Resource) -> list[Change]:

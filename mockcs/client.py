@@ -211,19 +211,18 @@ class Client:
         calls, lost = self._broken(within)
         if lost and not calls:
             sentence = f"calls that broke a documented rule and are no longer kept: {lost}"
-            raise MockcsError(sentence, hint="raise max_calls and max_journal_bytes, or forget calls in between")
+            raise MockcsError(sentence, hint="raise max_calls and max_journal_bytes")
         return calls
 
     def _broken(self, within: float) -> tuple[list[Call], int]:
         __tracebackhide__ = True
-        wanted, waiting = {"match": {"violations": True}, "exactly": 0}, {"within_ms": milliseconds(within)}
+        wanted, lost = {"match": {"violations": True}, "exactly": 0}, self._lost
         _, found = self._ask("POST", "/calls/verify", wanted)
-        if within and found["verdict"] == "cannot_say":  # only then, for who waits takes one of few places
-            _, found = self._ask("POST", "/calls/verify", {**wanted, **waiting})
-        calls = [*self._refused, *(self._call(number) for number in found["calls"])]
-        if found["verdict"] != "cannot_say":
-            return calls, self._lost
-        return calls, self._lost + self.ask("GET", "/calls?limit=0").get("evicted_refused", 0)
+        if found["verdict"] == "cannot_say":
+            if within and self.ask("GET", "/calls?limit=0")["in_flight"]:
+                _, found = self._ask("POST", "/calls/verify", {**wanted, "within_ms": milliseconds(within)})
+            lost += self.ask("GET", "/calls?limit=0").get("evicted_refused", 0)
+        return [*self._refused, *(self._call(number) for number in found["calls"])], lost
 
     def forget_space(self) -> None:
         """Do away with this client's own space; the default one is reset."""

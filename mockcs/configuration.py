@@ -82,4 +82,6 @@ def _read(context: click.Context, _: click.Parameter, path: Path | None) -> None
             raise MockcsError(f"{path}: {name} must be a table", hint=f"[{name.replace('_', '-')}]")
     if isinstance(given.get("reading"), dict):
         given["reading"] = [f"{name}={value}" for name, value in given["reading"].items()]
+    if isinstance(given.get("reading"), str):
+        given["reading"] = [given["reading"]]
     context.default_map = given

@@ -132,7 +132,7 @@ class Events:
             if schema is not None:
                 declared = extension_of(schema)
                 whole = self._whole(declared, value)
-                self._broken += declared.violations(name, whole)
+                self._broken += declared.violations(name, value, whole)
                 if declared.name in found:
                     twice = f"{declared.name} is given twice, differing only by case; the last counts"
                     self._notes.advice.append(twice)
@@ -163,7 +163,7 @@ class Events:
         declared = extension_of(schema)
         if table.name == "extension_value":
             whole = self._whole(declared, document)
-            found = declared.violations(name, whole)
+            found = declared.violations(name, document, whole)
             self._broken += [replace(each, pointer=each.pointer.removeprefix(pointer_of([name]))) for each in found]
             return whole
         if isinstance(document, dict):  # else its own table has said so

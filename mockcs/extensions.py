@@ -49,8 +49,8 @@ class Extension:
         read = {name: each for name, each in value.items() if not keys_only or name in self.unique_names()}
         return broken_rows({**self.record, "required": []}, read)
 
-    def violations(self, name: str, value: Any) -> list[Violation]:
-        """What the schema forbids in a value that came under a name."""
+    def violations(self, name: str, value: Any, whole: Any) -> list[Violation]:
+        """What the schema forbids in a value that came under a name; `whole` is the value as it will be kept."""
         pointer, schema = pointer_of([name]), self.record
         if self.many:
             schema = {"type": "array", "items": schema, "x-documented": schema["x-documented"]}
@@ -59,9 +59,9 @@ class Extension:
             message = f"{self.name} must be {wanted}, not {kind_of(value)}"
             return [Violation(pointer, shown(value), message, f"send {wanted}", schema["x-documented"])]
         found = [replace(each, pointer=pointer + each.pointer) for each in broken_rows(schema, value)]
-        return [*found, *(self._repeated(pointer, value) if self.many and not found else ())]
+        return [*found, *(self._repeated(pointer, value, whole) if self.many and not found else ())]
 
-    def _repeated(self, pointer: str, records: Any) -> Iterator[Violation]:
+    def _repeated(self, pointer: str, sent: Any, records: Any) -> Iterator[Violation]:
         for key in self.keys:
             seen: set[tuple[Any, ...]] = set()
             for number, record in enumerate(records):
@@ -71,7 +71,9 @@ class Extension:
                 if value in seen:
                     row = {**self.record["x-documented"], "field": "unique"}
                     message = f"{' and '.join(key)} must differ from record to record of {self.name}"
-                    yield Violation(f"{pointer}/{number}", shown(record), message, "send each record once", row)
+                    if any(name not in sent[number] for name in key):
+                        message += ", also where the default is filled in"
+                    yield Violation(f"{pointer}/{number}", shown(sent[number]), message, "send each record once", row)
                 seen.add(value)
 
 
@@ -81,7 +83,7 @@ def extension_of(text: bytes) -> Extension:
     schema = unpack(text)
     name = schema["name"]
     row = {"table": f"extension schema {name}", "mandatory": "no", "page": "Extension Schema, 8.1.x"}
-    attributes = schema["attributes"]
+    attributes = _attributes(schema)
     record = {
         "type": "object",
         "properties": {each["name"]: _attribute(each, row) for each in attributes},
@@ -98,9 +100,14 @@ def extension_of(text: bytes) -> Extension:
     )
 
 
+def _attributes(schema: Document) -> list[Document]:
+    """The attributes, one of each name: the last one that is given."""
+    return list({each["name"]: each for each in schema["attributes"]}.values())
+
+
 def _keys(schema: Document) -> tuple[tuple[str, ...], ...]:
     # An attribute may also say it of itself.
-    own = [(each["name"],) for each in schema["attributes"] if each["unique"]]
+    own = [(each["name"],) for each in _attributes(schema) if each["unique"]]
     return tuple(dict.fromkeys((*_listed(schema), *own)))
 
 

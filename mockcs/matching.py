@@ -30,9 +30,9 @@ _ROUNDED = b"0" * 16
 _LEAST_STATUS, _LARGEST_STATUS = 100, 599
 
 
-def glob_of(path: str) -> str:
-    """The pattern of a wanted path for fnmatch, which has classes too: here only `*` and `?` stand for others."""
-    return path.replace("[", "[[]")
+def is_path(path: str, wanted: str) -> bool:
+    """Whether a path is the wanted one, as it stands or as a pattern with `*`, `?` and `[...]`."""
+    return path == wanted or fnmatchcase(path, wanted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Match:
         ):
             if name in wanted and wanted[name] != value:
                 yield f"{name}: wanted {_shown(wanted[name])}, was {_shown(value)}"
-        if "path" in wanted and not fnmatchcase(request.path, glob_of(wanted["path"])):
+        if "path" in wanted and not is_path(request.path, wanted["path"]):
             yield f"path: wanted {wanted['path']}, was {request.path}"
         yield from self._mappings(call)
         yield from self._outcome(call)

@@ -154,7 +154,7 @@ def _allowed(node: Any) -> bool:
     allowed = mark.kwargs.get("allow_violations", False)
     if mark.args or set(mark.kwargs) - {"allow_violations"} or not isinstance(allowed, bool):
         given = mark.args or mark.kwargs
-        pytest.fail(f"the marker mockcs takes allow_violations=True or False, not {given}", pytrace=False)
+        pytest.fail(f"the marker mockcs takes allow_violations=True or False, not\n{given}", pytrace=False)
     return allowed
 
 

@@ -15,6 +15,7 @@ from mockcs.terms import Params
 
 LISTS = ("active_states", "completed_states", "active_tasks", "completed_tasks")
 _RESERVED = frozenset(("started", "completed", *LISTS))
+_KINDS = ("service", "state", "task")
 _TRUE = (True, "true")
 
 
@@ -97,24 +98,30 @@ EVERYTHING = Wanted(frozenset(LISTS), ("*",), "top", "integer", fold=False)
 """What the admin API shows of a service."""
 
 
-def _doubts(store: Store, wanted: Wanted, kind: str) -> Iterator[str]:
-    """Advice on attached data that cannot be found."""
-    for asked in wanted.extensions if wanted.fold else ():
-        if "*" in asked or "." in asked:
-            read = "read all the same" if wanted.wildcards else "taken for names"
-            yield f"* and the prefixes State. and Task. in extensions belong to 8.5; they are {read}: {asked}"
-        elif (kind, asked.casefold()) not in store.extension_schemas:
-            yield f"no {kind} extension schema is called {asked}"
-
-
 class View:
     """Shows resources as one query wants them, and gathers the advice that comes of it."""
 
     def __init__(self, store: Store, wanted: Wanted, kind: str) -> None:
-        self.advice = [*_doubts(store, wanted, kind)]
+        self._advice: list[str] = []
+        self._found: set[str] = set()
         self._store = store
         self._wanted = wanted
         self._kind = kind
+
+    @property
+    def advice(self) -> tuple[str, ...]:
+        """What is odd about what was asked for and shown, each sentence once."""
+        return tuple(dict.fromkeys((*self._unfound(), *self._advice)))
+
+    def _unfound(self) -> Iterator[str]:
+        """Advice on attached data that 8.1 does not have."""
+        for asked in self._wanted.extensions if self._wanted.fold else ():
+            name = asked.casefold()
+            if asked == "*" or ("." in asked and name.partition(".")[0] in _KINDS):
+                read = "read all the same" if self._wanted.wildcards else "taken for names"
+                yield f"* and the prefixes State. and Task. in extensions belong to 8.5; they are {read}: {asked}"
+            elif name not in self._found and (self._kind, name) not in self._store.extension_schemas:
+                yield f"no {self._kind} extension schema is called {asked}"
 
     def document(self, resource: Resource, *, nested: bool = False) -> Document:
         """The resource as section 5 of an answer shows it; a nested one lacks its service's id."""
@@ -172,8 +179,9 @@ class View:
     def _attach(self, shown: Document, resource: Resource) -> None:
         place = shown if self._wanted.placement == "top" else dict(shown["started"])
         for name in self._wanted.names(resource, self._kind):
+            self._found.add(name.casefold())
             if name in place or name in _RESERVED:
-                self.advice.append(f"the attached data {name} is hidden behind the documented member of that name")
+                self._advice.append(f"the attached data {name} is hidden behind the documented member of that name")
             else:
                 place[name] = resource.extensions[name]
         if place is not shown:

@@ -105,7 +105,7 @@ class Server:
             self._thread = None
 
     def reset(self) -> None:
-        """Begin the default space anew, as `Client.reset()` does, without a question over HTTP."""
+        """Begin the default space anew, as `POST /__admin/reset` does; broken rules are forgotten too."""
         self._mock.spaces.reset(self._mock.spaces.space(DEFAULT))
 
     @property

@@ -9,13 +9,13 @@ import select
 import time
 import weakref
 from collections.abc import Iterable, Mapping
-from math import isfinite
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from mockcs.errors import MockcsError
 
 _KEPT_SECONDS = 5.0
+_FOREVER = 1e9  # seconds
 
 
 def checked_url(url: object) -> str:
@@ -55,7 +55,7 @@ def matches_of(expected: Iterable[object]) -> list[dict[str, Any]]:
 def milliseconds(seconds: object) -> float:
     """The milliseconds of a time to wait; MockcsError when it is none."""
     __tracebackhide__ = True
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not isfinite(seconds):
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not abs(seconds) < _FOREVER:
         raise MockcsError(f"a time to wait is a number of seconds, not {seconds!r}")
     return seconds * 1000
 

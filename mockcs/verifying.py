@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
 from mockcs.errors import MockcsError
 from mockcs.journal import BODY, DIGEST, PLACES, Record, View, call_of
-from mockcs.matching import Match, glob_of, needles
+from mockcs.matching import Match, is_path, needles
 from mockcs.messages import Document
 
 _NEAREST = 3
@@ -67,7 +66,7 @@ class Scan:
         self.match = match
         wanted = match.wanted
         self._plain = [(PLACES[name], wanted[name]) for name in _PLAIN if name in wanted]
-        self._path = glob_of(wanted["path"]) if "path" in wanted else None
+        self._path = wanted.get("path")
         self._needles = needles(wanted.get("body"))
         rest = wanted.keys() - {*_PLAIN, "path"}
         self._by_body = bool(rest) and rest <= {"body", "body_schema"}
@@ -95,7 +94,7 @@ class Scan:
         for place, value in self._plain:
             if record[place] != value:
                 return False
-        if self._path is not None and not fnmatchcase(record[_PATH], self._path):
+        if self._path is not None and not is_path(record[_PATH], self._path):
             return False
         if self._whole:
             return self.match.is_met_by(call_of(record))

@@ -252,6 +252,14 @@ def test_extensions_of_8_1_that_no_schema_declares(ucs: Door) -> None:
     assert_advised(ucs, "no state extension schema is called Nope")
 
 
+def test_attached_data_that_is_found_without_a_schema_is_not_odd(ucs: Door, gms: Door) -> None:
+    service = ucs.start_service(disposition=10)
+    gms.request("PUT", f"/services/{service}/extensions/my.data", {"a": 1})
+    for name, value in (("disposition", 10), ("DISPOSITION", 10), ("my.data", {"a": 1})):
+        assert ucs.get(f"/services/{service}?extensions={name}").json[name.lower()] == value
+        assert advice(ucs) == []
+
+
 @pytest.mark.parametrize("name", ["customer_id", "contact_key"])
 def test_a_key_that_is_empty(door: Door, name: str) -> None:
     door.start_service(**{"contact_key": "42", name: ""})

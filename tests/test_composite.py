@@ -293,3 +293,21 @@ def test_a_found_service_can_be_told_to_end_at_once(gms: Door) -> None:
     start(gms, {"service": {"contact_key": "42", "auto_complete_after": 50}, "state": {}})
     start(gms, {"service": {"contact_key": "42", "auto_complete_after": 0}, "state": {}})
     assert shown(gms, "/services/1")["completed"] == {"timestamp": NOON}
+
+
+@pytest.mark.parametrize("found", [True, False])
+def test_an_expiration_in_the_past_and_an_empty_key_get_advice(gms: Door, found: bool) -> None:
+    event = {"service": {"contact_key": ""}, "state": {}}
+    if found:
+        start(gms, event)
+    start(gms, {"service": {"contact_key": "", "ttl": 0}, "state": {}})
+    assert [sum(word in each for each in advice(gms)) for word in ("past", "empty")] == [1, 1]
+    assert gms.get("/services/1").status == 400
+
+
+def test_what_an_event_orders_of_a_service_that_is_kept_as_it_is_gets_advice(gms: Door) -> None:
+    gms.mock.read_as(composite_found="keep")
+    start(gms, {"service": {"contact_key": "42"}, "state": {}})
+    for closed, names in ((False, ["ttl"]), (True, ["auto_closed", "ttl"])):
+        start(gms, {"service": {"contact_key": "42", "ttl": 5, "auto_closed": closed}, "state": {}})
+        assert [each.partition(" is not read")[0] for each in advice(gms)] == names

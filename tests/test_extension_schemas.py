@@ -112,9 +112,20 @@ def test_records_whose_unique_attribute_is_filled_in_must_differ_in_it_too(ucs: 
         ucs, {"name": "a", "type": "integer", "default": 0, "unique": True}, {"name": "b", "type": "string"}, many=True
     )
     assert refused(ucs, [{"b": "x"}, {"b": "y"}], "/Data/1")
+    (violation,) = ucs.mock.last_call()["violations"]
+    assert (violation["value"], "default" in violation["message"]) == ({"b": "y"}, True)
     assert started(ucs, Data=[{"b": "x"}, {"a": 1}]) == 201
     assert ucs.request("PUT", "/services/1/extensions/Data", [{"b": "x"}, {"a": 0}]).status == 400
     assert recorded(ucs) == [{"a": 0, "b": "x"}, {"a": 1}]
+
+
+def test_of_an_attribute_that_is_given_twice_the_last_one_counts(ucs: Door) -> None:
+    first = {"name": "a", "type": "string", "mandatory": True, "default": "x", "unique": True}
+    declare(ucs, first, {"name": "a", "type": "integer"}, many=True)
+    assert started(ucs, Data=[{}, {}, {"a": 1}, {"a": 1}]) == 201
+    assert recorded(ucs) == [{}, {}, {"a": 1}, {"a": 1}]
+    declare(ucs, first, {**first, "default": None}, name="Must")
+    assert refused(ucs, {}, "/Must/a", name="Must")
 
 
 @pytest.mark.parametrize(

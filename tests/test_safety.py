@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from mockcs import Client, MockcsError
+from mockcs import Client, MockcsError, admin
 from mockcs.app import create_app
 from mockcs.server import Server
 from mockcs.settings import Settings
@@ -243,7 +243,11 @@ def test_a_call_of_the_documented_api_sends_nothing_out(mock: Mock, monkeypatch:
     assert client.post("/services/start", json={"service_type": 1, "contact_key": "42"}).status_code == 201
 
 
-DOING = [each for each in ROUTES if each[0] in ("GET", "POST", "PUT", "DELETE") and "nothing" not in each[1]]
+DOING = [
+    (method, path)
+    for method, path in ROUTES
+    if method in ("GET", "POST", "PUT", "DELETE") and path not in ("/__admin/nothing", HEALTH)
+]
 
 
 @pytest.mark.parametrize(("method", "path"), DOING, ids=[" ".join(route) for route in DOING])
@@ -267,3 +271,11 @@ def test_a_body_that_is_larger_than_any_that_the_admin_api_takes_is_413() -> Non
     too_large = {"CONTENT_LENGTH": str(256 * 2**20 + 1)}
     reply = create_app().test_client().put("/__admin/state", environ_overrides=too_large)
     assert (reply.status_code, (reply.json or {}).keys()) == (413, {"error", "hint"})
+
+
+def test_a_probe_of_the_health_may_have_any_parameter() -> None:
+    assert create_app().test_client().get(f"{HEALTH}?t=1").status_code == 200
+
+
+def test_the_routes_that_take_something_are_routes() -> None:
+    assert create_app().view_functions.keys() >= admin._WITH_BODY | admin._WITH_PARAMETERS

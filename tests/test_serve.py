@@ -202,6 +202,17 @@ def test_a_reading_of_a_flag_leaves_the_others_of_the_file(begun: list[Settings]
     assert begun[0].reading == {"complete-status": "200", "challenge": "basic", "not-found": "404"}
 
 
+def test_one_reading_of_the_file_may_be_a_text(begun: list[Settings], tmp_path: Path) -> None:
+    file = tmp_path / "mockcs.toml"
+    file.write_text('reading = "complete-status=200"')
+    assert serve("--config", str(file)) == 0
+    assert serve("--config", str(file), MOCKCS_READING="not-found=404") == 0
+    assert [settings.reading for settings in begun] == [
+        {"complete-status": "200"},
+        {"complete-status": "200", "not-found": "404"},
+    ]
+
+
 def test_several_readings_are_several_flags_or_words_of_the_variable(begun: list[Settings]) -> None:
     wanted = {"complete-status": "200", "not-found": "404"}
     pairs = [f"{name}={choice}" for name, choice in wanted.items()]

@@ -21,7 +21,7 @@ _WORLD = "mockcs.world"
 
 
 _LARGEST = 256 * 2**20  # bytes of a body; a state larger than that comes by `mockcs serve --state`
-_WITH_PARAMETERS = frozenset({"calls.listed", "calls.har", "state.listed"})
+_WITH_PARAMETERS = frozenset({"calls.listed", "calls.har", "state.listed", "manual.health"})  # a probe may send any
 _WITH_BODY = frozenset(
     {
         "calls.verify",
@@ -87,15 +87,16 @@ def asked(*names: str) -> dict[str, str]:
         if len(values) > 1:
             raise MockcsError(f"{name} is given {len(values)} times", hint="give it once")
     found = request.args.to_dict()
-    only(found, *names)
+    only(found, *names, what="query parameter")
     return found
 
 
-def only(document: Document, *names: str) -> None:
+def only(document: Document, *names: str, what: str = "member") -> None:
     """Refuse members that the route does not know: a misspelt one must not pass in silence."""
     for name in document:
         if name not in names:
-            raise MockcsError(f"there is no member {name!r} here", hint=f"it may have {', '.join(names) or 'none'}")
+            hint = f"it may have {', '.join(names)}" if names else "this route takes none"
+            raise MockcsError(f"there is no {what} {name!r} here", hint=hint)
 
 
 def app_of(spaces: Spaces) -> Flask:

@@ -9,6 +9,7 @@ from mockcs.aggregate import (
     new_service,
     other_ids,
     refuse,
+    short_life,
     start_part,
     take_over,
     unknown_states,
@@ -77,8 +78,11 @@ class _Outcome:
         self.advice += empty_keys(event)
         found = self._found_service(event.own)
         if found is not None:
-            return self._took_over(found, event)
-        return self._noted(new_service(self._store, self._params, event), created=True)
+            service = self._took_over(found, event)
+        else:
+            service = self._noted(new_service(self._store, self._params, event), created=True)
+        self.advice += short_life(self._store, service.expires)
+        return service
 
     def _part(self, kind: str, event: Event, state_id: int | None = None) -> Resource:
         if state_id is None:
@@ -113,13 +117,17 @@ class _Outcome:
         return next(self._store.newest_first(kind, key), None)
 
     def _took_over(self, found: Resource, event: Event, state_id: int | None = None) -> Resource:
-        after = found
+        after, unread = found, event.orders.keys() - {"service_id"}
+        if not is_true(event.orders.get("auto_closed")):
+            unread -= {"auto_closed"}
         if self._params.readings["composite-found"] == "update":
-            after = take_over(self._store, found, event, state_id, **self._times(found, event))
-            if is_true(event.orders.get("auto_closed")):
-                self.advice.append(f"auto_closed is not read, for the {found.kind} was found, not started")
+            times = self._times(found, event) if event.orders else {}
+            after = take_over(self._store, found, event, state_id, **times)
+            unread &= {"auto_closed"}
         elif state_id is not None:
             after = self._store.update(found, state_id=state_id)
+        for name in sorted(unread):
+            self.advice.append(f"{name} is not read, for the {found.kind} was found, not started")
         return self._noted(after, created=False, updated=_shown(after) != _shown(found))
 
     def _times(self, found: Resource, event: Event) -> dict[str, int | None]:

@@ -16,6 +16,7 @@ from mockcs.aggregate import (
     removed,
     service_of,
     settle,
+    short_life,
     take_over,
     tolerated,
 )
@@ -39,7 +40,7 @@ def start_service(store: Store, params: Params) -> Answer:
     ids = {"service_id": service_id}
     form = ("services", "service").index(readings["start-service-location"])
     changes = (("service", service_id, "created"),)
-    advice = (*_short_life(store, service.expires), *empty_keys(event))
+    advice = (*short_life(store, service.expires), *empty_keys(event))
     return Answer(ids, ids, location=form, changes=changes, advice=advice)
 
 
@@ -67,7 +68,7 @@ def complete_service(store: Store, params: Params) -> Answer:
     timestamp = event.occasion.get("timestamp", text_of(store.now))
     ordered = expiry(params.terms, event, store.now, timestamp)
     times = {} if ordered is None else {"expires": ordered}
-    advice += _short_life(store, ordered)
+    advice += short_life(store, ordered)
     ended = end_service(store, service, event, cascade=cascade, **times)
     return Answer(changes=(*_changed(service, params, "completed"), *ended), advice=tuple(advice))
 
@@ -86,7 +87,7 @@ def update_expiration_time(store: Store, params: Params) -> Answer:
     expires = expiry(params.terms, Event({}, {}, params.body, {}), store.now, text_of(store.now))
     if expires is not None and expires <= store.now and params.readings["expiration-in-past"] == "refuse":
         refuse("expiration-in-past", "the expiration lies in the past")
-    advice = _short_life(store, expires)
+    advice = short_life(store, expires)
     store.update(service, expires=expires)
     settle(store)  # a time in the past is up at once
     gone = store.get("service", service.id) is None
@@ -96,7 +97,7 @@ def update_expiration_time(store: Store, params: Params) -> Answer:
 def query_service_by_id(store: Store, params: Params) -> Answer:
     """One service (Query Service by ID, 8.5.1)."""
     view = View(store, wanted_of(params), "service")
-    return Answer(view.document(service_of(store, params)), advice=tuple(view.advice))
+    return Answer(view.document(service_of(store, params)), advice=view.advice)
 
 
 def query_services(store: Store, params: Params) -> Answer:
@@ -116,7 +117,7 @@ def _found(store: Store, params: Params, keys: list[str]) -> Answer:
     found = [view.document(service) for service in store.listed("service", *keys) if _passes(service, params)]
     if not found and params.readings["empty-query"] == "not-found":
         raise Refusal("service_not_found", id=next(iter(params.path.values())))
-    return Answer(found, advice=tuple(dict.fromkeys(view.advice)))
+    return Answer(found, advice=view.advice)
 
 
 def _passes(service: Resource, params: Params) -> bool:
@@ -129,12 +130,6 @@ def _passes(service: Resource, params: Params) -> bool:
         and not ("started_to" in query and query["started_to"] <= started)
         and (types is None or same(service.type) in {same(each) for each in types})
     )
-
-
-def _short_life(store: Store, expires: int | None) -> tuple[str, ...]:
-    if expires is None or expires > store.now:
-        return ()
-    return ("the expiration lies in the past, so the service is gone as soon as this is answered",)
 
 
 def _changed(service: Resource, params: Params, change: str) -> tuple[Change, ...]:

@@ -63,4 +63,4 @@ def query_states(store: Store, params: Params) -> Answer:
 def query_state_by_id(store: Store, params: Params) -> Answer:
     """One state (Query State by ID, 8.5.1)."""
     view = View(store, wanted_of(params), "state")
-    return Answer(view.document(part_of(store, params, "state")), advice=tuple(view.advice))
+    return Answer(view.document(part_of(store, params, "state")), advice=view.advice)

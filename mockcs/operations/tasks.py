@@ -27,4 +27,4 @@ def query_tasks(store: Store, params: Params) -> Answer:
 def query_task_by_id(store: Store, params: Params) -> Answer:
     """One task (Query Task by ID, 8.5.1)."""
     view = View(store, wanted_of(params), "task")
-    return Answer(view.document(part_of(store, params, "task")), advice=tuple(view.advice))
+    return Answer(view.document(part_of(store, params, "task")), advice=view.advice)

@@ -430,6 +430,7 @@ MISUSES: dict[str, tuple[Callable[[Client], Any], str]] = {
     "a pattern": (lambda mockcs: mockcs.assert_called("start_service", path=re.compile("x")), "JSON"),
     "a list for an order": (lambda mockcs: mockcs.assert_order(["start_service"]), "one after the other"),  # type: ignore[arg-type]
     "no end of waiting": (lambda mockcs: mockcs.wait_for("start_service", timeout=float("inf")), "seconds"),
+    "more than a number holds": (lambda mockcs: mockcs.wait_for("start_service", timeout=10**400), "seconds"),
     "no time to wait": (lambda mockcs: mockcs.wait_for("start_service", timeout=None), "seconds"),  # type: ignore[arg-type]
     "no URL": (lambda _: Client(None), "None"),  # type: ignore[arg-type]
     "no call awaited": (lambda mockcs: mockcs.wait_for("start_service", times=0), "assert_not_called"),
