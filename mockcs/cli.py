@@ -62,7 +62,13 @@ def serve(context: click.Context, /, **given: Any) -> None:
 @click.option("--host", default="127.0.0.1", show_default=True, envvar="MOCKCS_HOST", help="Where the mock listens.")
 @click.option("--port", default=8080, show_default=True, envvar="MOCKCS_PORT", help="Its port.")
 @click.option("--tls-cert", default="", envvar="MOCKCS_TLS_CERT", help="Its certificate, when it speaks HTTPS.")
-@click.option("--timeout", default=2.0, show_default=True, help="Seconds to wait for an answer.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0, min_open=True),
+    default=2.0,
+    show_default=True,
+    help="Seconds to wait for an answer.",
+)
 @click.option("--wait", default=0.0, show_default=True, help="Seconds to go on asking until the mock answers.")
 def healthcheck(host: str, port: int, tls_cert: str, timeout: float, wait: float) -> None:
     """Exit with 0 if a mock answers there, else with 1."""
@@ -213,10 +219,12 @@ def check(folder: str) -> None:
 )
 def env(host: str, port: int, space: str, tls_cert: str, basic_auth: str) -> None:
     """Print the variables that a client under test needs, with harmless credentials."""
-    from mockcs.spaces import checked_name  # noqa: PLC0415 - the other commands start faster without
+    from mockcs.settings import Settings  # noqa: PLC0415 - the other commands start faster without
+    from mockcs.spaces import checked_name  # noqa: PLC0415
 
     url = f"{'https' if tls_cert else 'http'}://{in_url(host)}:{port}"
     base = f"{url}/__space/{checked_name(space)}" if space else url
+    Settings(basic_auth=basic_auth)  # as `serve` checks it
     user, _, password = basic_auth.partition(":")  # a call that misses the mock must not reach a real account
     for name, value in {
         "MOCKCS_URL": url,

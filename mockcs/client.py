@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 from collections.abc import Mapping
+from ssl import SSLError
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -295,4 +296,5 @@ class Client:
             return self._transport.answer(self.base_url, method, path, body, headers, seconds)
         except (OSError, http.client.HTTPException) as error:
             # The cause is in the sentence; its frames, deep in http.client, are nothing to a tester.
-            raise MockcsError(f"no mockcs answers at {self.base_url}: {error}") from None
+            hint = "SSL_CERT_FILE names the certificate to trust" if isinstance(error, SSLError) else ""
+            raise MockcsError(f"no mockcs answers at {self.base_url}: {error}", hint) from None

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from mockcs.errors import MockcsError
-from mockcs.settings import SERVERS, Settings, names, pair_of, size_of
+from mockcs.settings import SERVERS, Settings, checked, names, pair_of, size_of
 
 _KINDS = {each.name: each.metadata["kind"] for each in fields(Settings)}
 _TABLES = tuple(name for name, kind in _KINDS.items() if kind == "table")
@@ -80,6 +80,9 @@ def _read(context: click.Context, _: click.Parameter, path: Path | None) -> None
             )
         if name in _TABLES and not isinstance(value, dict):
             raise MockcsError(f"{path}: {name} must be a table", hint=f"[{name.replace('_', '-')}]")
+        # A text is read as a flag's is.
+        if _KINDS[name] != "pairs" and not (isinstance(value, str) and _KINDS[name] != "names"):
+            checked(f"{path}: {name}", _KINDS[name], value)
     if isinstance(given.get("reading"), dict):
         given["reading"] = [f"{name}={value}" for name, value in given["reading"].items()]
     if isinstance(given.get("reading"), str):

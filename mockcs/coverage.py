@@ -172,6 +172,15 @@ def summary(document: Document) -> Iterator[str]:
             met = [each for each in items if each["status"] != NEVER]
             refused = sum(each["status"] == REFUSED for each in items)
             yield f"{api}  {name:10} {len(met):>3} of {len(items):>3} met, {refused} of them only refused"
-    never = [each["operation"] for each in document["operations"] if each["api"] in apis and each["status"] == NEVER]
+    never = list(_never_called([each for each in document["operations"] if each["api"] in apis]))
     if never:
-        yield from textwrap.wrap(f"never called: {', '.join(dict.fromkeys(never))}", 78, subsequent_indent="  ")
+        yield from textwrap.wrap(f"never called: {', '.join(never)}", 78, subsequent_indent="  ")
+
+
+def _never_called(operations: list[Document]) -> Iterator[str]:
+    """The operations that were never called, with the generation where the other one's was."""
+    for name in dict.fromkeys(each["operation"] for each in operations):
+        own = [each for each in operations if each["operation"] == name]
+        never = [each["api"] for each in own if each["status"] == NEVER]
+        if never:
+            yield name if len(never) == len(own) else f"{name} ({never[0]})"

@@ -246,15 +246,17 @@ def _places(key: tuple[str, str], fields: dict[tuple[str, str], tuple[Field, ...
 
 
 def _fields(folder: Path) -> dict[tuple[str, str], tuple[Field, ...]]:
-    found: dict[tuple[str, str], list[Field]] = {}
+    found: dict[tuple[str, str], dict[tuple[str, str], Field]] = {}
     for path in sorted(folder.glob("*.csv")):
-        table = path.stem
         for place, values in _rows(path, Field):
-            row = Field(table, *values)
+            row = Field(path.stem, *values)
             _check(place, "api", row.api, GENERATIONS)
             _check(place, "mandatory", row.mandatory, MANDATORY)
-            found.setdefault((row.api, table), []).append(row)
-    return {key: tuple(rows) for key, rows in found.items()}
+            rows = found.setdefault((row.api, row.table), {})
+            if (row.field, row.reading) in rows:
+                raise MockcsError(f"{place}: there is a row for {row.field} in {row.api} already")
+            rows[row.field, row.reading] = row
+    return {key: tuple(rows.values()) for key, rows in found.items()}
 
 
 def _operation(row: _Row, readings: dict[str, Reading]) -> Operation:
@@ -278,13 +280,12 @@ def _rows(path: Path, kind: type[Field | Operation | Error | Reading | Question]
     """The rows of a file below its head, which must be the columns of their kind."""
     columns = [each.name for each in fields_of(kind) if each.name != "table"]
     evidence = columns.index("evidence") if "evidence" in columns else None
-    name = path.name
     try:
         with path.open(newline="", encoding="utf-8") as file:
             reader = csv.reader(file, strict=True)
             head = next(reader, None)
             for row in filter(None, reader):
-                place = f"{name}, line {reader.line_num}"
+                place = f"{path.name}, line {reader.line_num}"
                 if head != columns or len(row) != len(columns):
                     raise MockcsError(f"{place}: the columns must be {', '.join(columns)}")
                 if evidence is not None:

@@ -60,6 +60,14 @@ _SECRET = ("text", "table")  # kinds of what may be a secret
 _NOBODY: Mapping[str, User] = MappingProxyType({})
 
 
+def checked(name: str, kind: str, value: Any) -> None:
+    """Refuse a value that no setting of that kind can have."""
+    fits, words = _VALUES[kind]
+    if not fits(value):
+        shown = type(value).__name__ if kind in _SECRET else repr(value)
+        raise MockcsError(f"{name} must be {words}, not {shown}")
+
+
 def _setting(default: Any, help_text: str, kind: str = "text") -> Any:
     # `kind` says how the value is written: text, file, count, port, bytes, choice, flag, names (repeatable), pairs
     # (repeatable id=choice), or table (in the file only).
@@ -102,13 +110,14 @@ class Settings:
         """Refuse what cannot be meant."""
         for each in fields(self):
             value, kind = getattr(self, each.name), each.metadata["kind"]
-            fits, words = _VALUES[kind]
-            if not fits(value) and not (value is None and not each.default):
-                shown = type(value).__name__ if kind in _SECRET else repr(value)
-                raise MockcsError(f"{each.name} must be {words}, not {shown}")
+            if value is not None or each.default:
+                checked(each.name, kind, value)
         lifetime_of(self.expiration)
-        if self.basic_auth and ":" not in self.basic_auth:
+        user, colon, password = (self.basic_auth or "").partition(":")
+        if self.basic_auth and not (user and colon):
             raise MockcsError("basic-auth must be user:password")
+        if user and self.known_users()[user].password != password:
+            raise MockcsError(f"basic-auth and users.{user} have different passwords", hint="leave one of them out")
         if bool(self.tls_cert) != bool(self.tls_key):
             raise MockcsError("tls-cert and tls-key go together")
         if not all(self.tenant):
@@ -133,6 +142,8 @@ class Settings:
 
 def _user(name: str, values: Any) -> User:
     known = ("password", "roles", "privileges")
+    if not name:
+        raise MockcsError("a user has a name")
     if not isinstance(values, dict) or not isinstance(values.get("password"), str) or set(values) - set(known):
         raise MockcsError(f"users.{name} must have a password, and may have roles and privileges")
     lists = [values.get(each, []) for each in known[1:]]

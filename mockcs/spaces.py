@@ -80,9 +80,11 @@ class Spaces:
         space.close()
 
     def begin_with(self, restore: Callable[[Space], None]) -> None:
-        """Let every space begin with the state that `restore` puts into one."""
+        """Let every space begin with the state that `restore` puts into one; readings of the settings go before it."""
         first = self._new(DEFAULT)
         restore(first)
+        for reading, choice in self.settings.reading.items():
+            first.choose(reading, choice)
         self._beginning = first.snapshot()
         self._spaces[DEFAULT] = self._new(DEFAULT)
 

@@ -188,6 +188,17 @@ def test_the_variables_fit_the_server_of_the_same_environment(monkeypatch: pytes
     ]
 
 
+def test_there_are_no_variables_for_credentials_that_cannot_be() -> None:
+    for credentials in ("kent", ":secret", ":"):
+        found = run("env", "--basic-auth", credentials)
+        assert (found.exit_code, found.stdout) == (2, "")
+        assert "user:password" in found.stderr
+
+
+def test_a_healthcheck_waits_for_some_time() -> None:
+    assert run("healthcheck", "--timeout", "0").exit_code == 2
+
+
 def test_there_are_no_variables_for_a_space_that_cannot_be() -> None:
     found = run("env", "--space", "feature/x")
     assert (found.exit_code, found.stdout) == (2, "")

@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+from mockcs.app import create_app
+from mockcs.coverage import summary
 from tests.conftest import Mock
 
 pytest_plugins = ["pytester"]
@@ -85,6 +87,7 @@ def test_the_summary_tells_each_kind_and_what_was_never_called(suite: pytest.Pyt
     never = " ".join(lines[4:-1])
     assert "never called: " in never
     assert "composite_start" in never
+    assert "(8.5)" not in never, "only one generation was called"
     assert "complete_service" not in never
     assert 0 < percent(lines) < 20
     assert [line for line in lines if len(line) > 80] == []
@@ -149,3 +152,15 @@ def test_the_minimum_holds_over_workers_too(suite: pytest.Pytester, least: str, 
     result = suite.runpytest_subprocess(*ALONE, "-n", "2", f"--mockcs-cov-min={least}")
     result.assert_outcomes(passed=7)
     assert result.ret == code
+
+
+def test_an_operation_that_was_called_in_one_generation_names_the_other() -> None:
+    client = create_app().test_client()
+    client.post("/genesys/1/cs/services/start", json={"contact_key": "42"})
+    client.get("/services/1")
+    never = " ".join(" ".join(summary(client.get("/__admin/coverage").json or {})).split()).partition("never called: ")[
+        2
+    ]
+    names = never.split(", ")
+    assert {"start_service (8.1)", "query_service_by_id (8.5)", "start_state", "composite_start"} <= set(names)
+    assert "start_service" not in names

@@ -44,6 +44,13 @@ def broken(folder: Path, table: str, line: int, old: str, new: str) -> str:
 
 BAD_ROWS = {
     "unknown api of a field": ("fields/service_start_event.csv", 3, ",8.1,", ",8.2,", "api '8.2'"),
+    "a field that has its row already": (
+        "fields/state_transition_from.csv",
+        3,
+        "disposition,",
+        "state_id,",
+        "there is a row for state_id in 8.1",
+    ),
     "unknown mandatory": ("fields/service_start_event.csv", 4, ",yes,", ",perhaps,", "mandatory 'perhaps'"),
     "unknown evidence of a field": ("fields/task.csv", 2, ",documented,", ",hearsay,", "evidence 'hearsay'"),
     "unknown api of an operation": ("operations.csv", 2, ",8.1,", ",9,", "api '9'"),

@@ -539,6 +539,12 @@ def test_the_base_url_of_an_application_is_not_that_of_a_mock(tester: pytest.Pyt
     assert "give scheme, host and port of the mock, without the path of its API" in " ".join(result.outlines)
 
 
+def test_a_url_with_a_space_in_it_gives_one_clear_sentence(tester: pytest.Pytester) -> None:
+    result = run(tester, "def test_it(mockcs):\n    pass", "--mockcs-url", "http://127.0.0.1:1/__space/x")
+    result.assert_outcomes(errors=1)
+    assert "names a space, and each test has one of its own" in told(result)
+
+
 @pytest.mark.parametrize("url", ["127.0.0.1:8080", "http://127.0.0.1:99999", "http://127.0.0.1:port", "nonsense"])
 def test_a_url_that_is_none_gives_one_clear_sentence(tester: pytest.Pytester, url: str) -> None:
     result = run(tester, "def test_it(mockcs):\n    pass", "--mockcs-url", url)

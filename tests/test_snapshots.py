@@ -152,6 +152,17 @@ def beginning(path: Path) -> FlaskClient:
     return create_app(Settings(state=str(path))).test_client()
 
 
+def test_a_reading_of_the_settings_goes_before_that_of_the_state_and_the_others_stay(tmp_path: Path) -> None:
+    path = tmp_path / "state.json"
+    path.write_text('{"readings": {"complete-status": "200", "not-found": "404"}}', encoding="utf-8")
+    client = create_app(Settings(state=str(path), reading={"not-found": "400"})).test_client()
+    for prefix in ("", "/__space/a"):
+        for _ in range(2):
+            found = (client.get(f"{prefix}/__admin/state").json or {})["readings"]
+            assert (found["complete-status"], found["not-found"]) == ("200", "400")
+            client.post(f"{prefix}/__admin/reset")
+
+
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_a_mock_begins_with_the_state_of_a_file_in_every_space_and_after_a_reset(path: Path) -> None:
     client = beginning(path)

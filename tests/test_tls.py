@@ -121,8 +121,9 @@ def test_who_connects_and_says_nothing_holds_nobody_up(secured: Mock, folder: Pa
 
 
 def test_the_python_client_speaks_https_too(secured: Mock, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(MockcsError, match="no mockcs answers"):
+    with pytest.raises(MockcsError, match="no mockcs answers") as raised:
         Client(secured.base_url).ask("GET", "/health")
+    assert "SSL_CERT_FILE" in raised.value.hint
     monkeypatch.setenv("SSL_CERT_FILE", str(folder / "own.pem"))
     cs = Client(secured.base_url, space="py")
     assert cs.given_service(customer_id="C1").active
