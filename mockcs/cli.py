@@ -77,7 +77,7 @@ def healthcheck(host: str, port: int, tls_cert: str, timeout: float, wait: float
     while True:
         try:
             health = _health(url, tls_cert, timeout)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, MockcsError) as error:
             if time.monotonic() >= deadline:
                 click.echo(f"mockcs: {url} does not answer: {' '.join(str(error).split())}", err=True)
                 sys.exit(1)
@@ -89,17 +89,15 @@ def healthcheck(host: str, port: int, tls_cert: str, timeout: float, wait: float
 
 def _health(url: str, tls_cert: str, timeout: float) -> Any:
     import http.client  # noqa: PLC0415 - slow to import, and only this command needs them
-    import ssl  # noqa: PLC0415
     import urllib.error  # noqa: PLC0415
     import urllib.request  # noqa: PLC0415
+
+    from mockcs.transport import trusting  # noqa: PLC0415
 
     # No proxy of the environment may stand between.
     handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
     if tls_cert:
-        context = ssl.create_default_context(cafile=tls_cert)
-        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # it need not be signed by itself
-        context.check_hostname = False  # the certificate is checked; 127.0.0.1 need not stand in it
-        handlers.append(urllib.request.HTTPSHandler(context=context))
+        handlers.append(urllib.request.HTTPSHandler(context=trusting(tls_cert)))
     try:
         with urllib.request.build_opener(*handlers).open(url, timeout=timeout) as answer:
             health = json.load(answer)

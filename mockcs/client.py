@@ -23,18 +23,21 @@ _BASE = "give scheme, host and port of the mock, without the path of its API: ht
 class Client:
     """A mock to look into and to set up, in the default space or one of its own.
 
-    `base_url` is scheme, host and port of a running mock. Raises MockcsError when the mock does not answer or
-    refuses what it is asked, and AssertionError when an expectation does not hold.
+    `base_url` is scheme, host and port of a running mock, `token` that of its admin API, and `tls_cert` the file of its
+    certificate if nobody else vouches for it. Raises MockcsError when the mock does not answer or refuses what it is
+    asked, and AssertionError when an expectation does not hold.
     """
 
-    def __init__(self, base_url: str, *, space: str | None = None, token: str | None = None) -> None:
+    def __init__(
+        self, base_url: str, *, space: str | None = None, token: str | None = None, tls_cert: str = ""
+    ) -> None:
         self.base_url = checked_url(base_url).rstrip("/")
         self.space = space
         self._token = token
         self._refused: list[Call] = []
         self._lost = 0
         self._snapshots: set[str] = set()
-        self._transport = Transport()
+        self._transport = Transport(tls_cert)
         self._prefix = f"/__space/{quote(space, safe='')}" if space else ""
 
     def of(self, space: str | None) -> Client:
@@ -277,7 +280,13 @@ class Client:
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
         seconds = _SECONDS + (body.get("within_ms", 0) / 1000 if isinstance(body, dict) else 0)
-        status, text = self._sent(method, f"{self._prefix}/__admin{path}", sent, headers, seconds)
+        path = f"{self._prefix}/__admin{path}"
+        try:
+            status, text = self._transport.answer(self.base_url, method, path, sent, headers, seconds)
+        except (OSError, http.client.HTTPException) as error:
+            # The cause is in the sentence; its frames, deep in http.client, are nothing to a tester.
+            hint = "tls_cert and SSL_CERT_FILE name a certificate to trust" if isinstance(error, SSLError) else ""
+            raise MockcsError(f"no mockcs answers at {self.base_url}: {error}", hint) from None
         try:
             document = json.loads(text)
         except ValueError as error:
@@ -287,14 +296,3 @@ class Client:
         if status >= 400 and status not in (404, 409):
             raise MockcsError(document.get("error", str(status)), document.get("hint", ""), status)
         return status, document
-
-    def _sent(
-        self, method: str, path: str, body: bytes | None, headers: dict[str, str], seconds: float
-    ) -> tuple[int, bytes]:
-        __tracebackhide__ = True
-        try:
-            return self._transport.answer(self.base_url, method, path, body, headers, seconds)
-        except (OSError, http.client.HTTPException) as error:
-            # The cause is in the sentence; its frames, deep in http.client, are nothing to a tester.
-            hint = "SSL_CERT_FILE names the certificate to trust" if isinstance(error, SSLError) else ""
-            raise MockcsError(f"no mockcs answers at {self.base_url}: {error}", hint) from None

@@ -72,7 +72,8 @@ def _reached(url: str) -> Client:
     if "/__space/" in url:
         pytest.fail(f"--mockcs-url: {url} names a space, and each test has one of its own", pytrace=False)
     try:
-        client = Client(url, token=os.environ.get("MOCKCS_ADMIN_TOKEN"))
+        tls_cert = os.environ.get("MOCKCS_TLS_CERT", "")
+        client = Client(url, token=os.environ.get("MOCKCS_ADMIN_TOKEN"), tls_cert=tls_cert)
         client.ask("GET", "/spaces")  # unlike /health it wants the token
     except MockcsError as error:
         sentence = f"--mockcs-url: {error}" + (f"\n{error.hint}" if error.hint else "")

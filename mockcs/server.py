@@ -113,7 +113,8 @@ class Server:
         """A client of the default space."""
         from mockcs.client import Client  # noqa: PLC0415 - `mockcs serve` needs none
 
-        return Client(self.base_url, token=self._settings.admin_token or None)
+        settings = self._settings
+        return Client(self.base_url, token=settings.admin_token or None, tls_cert=str(settings.tls_cert or ""))
 
     def __enter__(self) -> Client:
         """Start, and give a client."""

@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import select
+import ssl
 import time
 import weakref
 from collections.abc import Iterable, Mapping
@@ -60,6 +61,17 @@ def milliseconds(seconds: object) -> float:
     return seconds * 1000
 
 
+def trusting(tls_cert: str) -> ssl.SSLContext:
+    """What believes a mock with the certificate in that file, and no other; MockcsError when there is none in it."""
+    try:
+        context = ssl.create_default_context(cafile=tls_cert)
+    except OSError as error:
+        raise MockcsError(f"{tls_cert} is no certificate: {error}") from error
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # it need not be signed by itself
+    context.check_hostname = False  # the certificate is checked; 127.0.0.1 need not stand in it
+    return context
+
+
 class _Kept(NamedTuple):
     connection: http.client.HTTPConnection
     base_url: str
@@ -70,7 +82,8 @@ class _Kept(NamedTuple):
 class Transport:
     """Connections of clients to a mock, one for each question that is under way at the same time."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls_cert: str = "") -> None:
+        self._tls_cert = tls_cert
         self._kept: list[_Kept] = []
         # A suite that takes warnings for errors must not meet a connection that nobody has closed.
         weakref.finalize(self, _close, self._kept)
@@ -101,8 +114,11 @@ class Transport:
                 return kept.connection
             kept.connection.close()
         parts = urlsplit(base_url)
-        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        return kind(parts.hostname or "", parts.port, timeout=seconds)
+        host = parts.hostname or ""
+        if parts.scheme == "http":
+            return http.client.HTTPConnection(host, parts.port, timeout=seconds)
+        context = trusting(self._tls_cert) if self._tls_cert else None
+        return http.client.HTTPSConnection(host, parts.port, timeout=seconds, context=context)
 
 
 def _is_fit(kept: _Kept, base_url: str) -> bool:

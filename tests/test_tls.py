@@ -9,6 +9,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -124,11 +125,35 @@ def test_the_python_client_speaks_https_too(secured: Mock, folder: Path, monkeyp
     with pytest.raises(MockcsError, match="no mockcs answers") as raised:
         Client(secured.base_url).ask("GET", "/health")
     assert "SSL_CERT_FILE" in raised.value.hint
-    monkeypatch.setenv("SSL_CERT_FILE", str(folder / "own.pem"))
-    cs = Client(secured.base_url, space="py")
+    cs = Client(secured.base_url, space="py", tls_cert=str(folder / "own.pem"))
     assert cs.given_service(customer_id="C1").active
+    other = cs.of("py-other")
+    assert other.services() == []
+    other.forget_space()
     assert cs.url.startswith("https://")
     cs.forget_space()
+    for wrong, told in (("other.pem", "no mockcs answers"), ("own.key", "own.key is no certificate"), ("none", "none")):
+        with pytest.raises(MockcsError, match=told):
+            Client(secured.base_url, tls_cert=str(folder / wrong)).services()
+    monkeypatch.setenv("SSL_CERT_FILE", str(folder / "own.pem"))
+    assert Client(secured.base_url).ask("GET", "/health")["status"] == "ready"
+
+
+def test_a_suite_against_a_running_mock_takes_the_certificate_from_its_variable(
+    secured: Mock, folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "test_it.py").write_text("def test_it(mockcs):\n    assert mockcs.services() == []\n")
+    suite = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--mockcs-url", secured.base_url]
+    for name, code in (("own.pem", 0), ("other.pem", 1)):
+        known = {**os.environ, "MOCKCS_TLS_CERT": str(folder / name)}
+        done = subprocess.run(suite, cwd=tmp_path, env=known, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == code, done.stdout
+
+
+def test_the_client_of_a_server_in_this_process_believes_its_certificate(folder: Path) -> None:
+    settings = Settings(tls_cert=str(folder / "leaf.pem"), tls_key=str(folder / "leaf.key"))
+    with Server(settings) as cs:
+        assert cs.given_service(customer_id="C1").active
 
 
 # The health check
