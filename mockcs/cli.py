@@ -131,7 +131,7 @@ def operations(as_json: bool) -> None:
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="The rows as JSON.")
 def readings(as_json: bool) -> None:
-    """List the questions that the manual leaves open, and the choices."""
+    """List the readings: what the manual leaves open. The choices stand beside each question."""
     manual = documented.read()
     if as_json:
         click.echo(json.dumps([row.document(row.default) for row in manual.readings.values()], indent=2))
@@ -144,7 +144,7 @@ def readings(as_json: bool) -> None:
 @main.command()
 @click.argument("operation")
 def explain(operation: str) -> None:
-    """Tell what the manual says of an operation, and what is inferred."""
+    """Tell what is known of an operation. What is inferred says so."""
     from mockcs.explaining import explained  # noqa: PLC0415 - only who asks pays
 
     for line in explained(documented.read(), operation, _width()):
@@ -154,7 +154,7 @@ def explain(operation: str) -> None:
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="The rows as JSON.")
 def ledger(as_json: bool) -> None:
-    """List what the documents contradict or leave open, and what answers it."""
+    """List what the documents contradict or leave open. What answers it stands beside it."""
     rows = documented.read().ledger
     if as_json:
         click.echo(json.dumps([asdict(row) for row in rows], indent=2))
@@ -181,7 +181,7 @@ _FOLDER = click.argument("folder", required=False, default="", type=click.Path(f
 @schemas.command()
 @_FOLDER
 def build(folder: str) -> None:
-    """Write the JSON Schemas from the tables (of FOLDER, by default the shipped ones)."""
+    """Write the JSON Schemas from the tables. They are those of FOLDER, by default the shipped ones."""
     from mockcs import schemas as generator  # noqa: PLC0415 - compiles validators; the other commands do without
 
     manual = documented.read(folder)
@@ -196,7 +196,7 @@ def build(folder: str) -> None:
 @schemas.command()
 @_FOLDER
 def check(folder: str) -> None:
-    """Say which JSON Schemas differ from the tables; exit with 1 if any does."""
+    """Say which JSON Schemas differ from the tables. Exit with 1 if any does."""
     from mockcs import schemas as generator  # noqa: PLC0415 - see build
 
     found = generator.stale(documented.read(folder))
@@ -216,7 +216,7 @@ def check(folder: str) -> None:
     "--basic-auth", default="mockcs:mockcs", envvar="MOCKCS_BASIC_AUTH", help="Its credentials, if it has any."
 )
 def env(host: str, port: int, space: str, tls_cert: str, basic_auth: str) -> None:
-    """Print the variables that a client under test needs, with harmless credentials."""
+    """Print the variables that a client needs. The credentials are harmless ones."""
     from mockcs.settings import Settings  # noqa: PLC0415 - the other commands start faster without
     from mockcs.spaces import checked_name  # noqa: PLC0415
 
