@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import NoReturn
 
-from mockcs.clock import milliseconds_of
+from mockcs.clock import milliseconds_of, text_of
 from mockcs.errors import Refusal
 from mockcs.ids import written
 from mockcs.index import parts
@@ -130,6 +130,11 @@ def expiry(terms: Terms, event: Event, now: int, timestamp: str, expires_after: 
     if after is None:
         return None
     return (milliseconds_of(timestamp) if terms.from_event else now) + after
+
+
+def ordered_expiry(store: Store, terms: Terms, event: Event) -> int | None:
+    """When an event of a service that is there orders it to expire; None when it orders nothing."""
+    return expiry(terms, event, store.now, event.occasion.get("timestamp", text_of(store.now)))
 
 
 def end_service(store: Store, service: Resource, event: Event, *, cascade: bool, **times: int | None) -> list[Change]:

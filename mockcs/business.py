@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from mockcs.errors import MockcsError
+from mockcs.ids import KINDS
 from mockcs.messages import Document, Violation
 from mockcs.settings import lifetime_of
 from mockcs.violations import shown
 
 FIELDS = ("type", "disposition", "application_type", "resource_type", "media_type")
 """The fields that can be mapped, of Service, State and Task."""
-_KINDS = ("service", "state", "task")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class BusinessAttributes:
         for full_name, name in mapping.items():
             kind, _, field = full_name.lower().partition(".")
             member = _member(kind, field)
-            if kind not in _KINDS or member.removeprefix(f"{kind}_") not in FIELDS:
+            if kind not in KINDS or member.removeprefix(f"{kind}_") not in FIELDS:
                 hint = f"a kind of Service, State, Task and a field of {', '.join(FIELDS)}"
                 raise MockcsError(f"business-attributes: {full_name!r} is no field that can be mapped", hint=hint)
             if name not in self.attributes:

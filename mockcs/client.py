@@ -223,9 +223,11 @@ class Client:
         wanted, lost = {"match": {"violations": True}, "exactly": 0}, self._lost
         _, found = self._ask("POST", "/calls/verify", wanted)
         if found["verdict"] == "cannot_say":
-            if within and self.ask("GET", "/calls?limit=0")["in_flight"]:
+            listing = self.ask("GET", "/calls?limit=0")
+            if within and listing["in_flight"]:
                 _, found = self._ask("POST", "/calls/verify", {**wanted, "within_ms": milliseconds(within)})
-            lost += self.ask("GET", "/calls?limit=0").get("evicted_refused", 0)
+                listing = self.ask("GET", "/calls?limit=0")
+            lost += listing.get("evicted_refused", 0)
         return [*self._refused, *(self._call(number) for number in found["calls"])], lost
 
     def forget_space(self) -> None:

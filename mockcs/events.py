@@ -69,7 +69,7 @@ class Events:
             event = self._with_ids(RESOURCE_OF[table.name], event, place)
         if shape.advice:
             self._advise(shape, place)
-        if table.nested:
+        if table.closed:
             self._look_below(table, document, place)
         if not extensions:
             return event
@@ -111,15 +111,13 @@ class Events:
             self._broken += [unlisted(place + pointer_of([name]), name, document[name]) for name in shape.extensions]
         elif shape.advice:
             self._advise(shape, place)
-        if table.nested:
-            self._look_below(table, document, place)
+        self._look_below(table, document, place)
 
     def _look_below(self, table: Table, document: Document, place: str) -> None:
-        for name, kind in table.nested.items():
-            nested = self._terms.table(kind)
-            for at, each in _numbered(document.get(name), f"{place}/{name}") if not nested.is_open else ():
+        for name, closed in table.closed.items():
+            for at, each in _numbered(document.get(name), f"{place}/{name}"):
                 if isinstance(each, dict):
-                    self._look_into(nested, each, at)
+                    self._look_into(self._terms.table(closed), each, at)
 
     def _advise(self, shape: Shape, place: str) -> None:
         self._notes.advice += [_at(place) + each for each in shape.advice]

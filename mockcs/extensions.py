@@ -96,7 +96,7 @@ def extension_of(text: bytes) -> Extension:
         many=schema["type"] == "multi-valued",
         record=record,
         defaults={each["name"]: each["default"] for each in attributes if _has_default(each)},
-        keys=_keys(schema),
+        keys=_keys(schema, attributes),
     )
 
 
@@ -105,9 +105,9 @@ def _attributes(schema: Document) -> list[Document]:
     return list({each["name"]: each for each in schema["attributes"]}.values())
 
 
-def _keys(schema: Document) -> tuple[tuple[str, ...], ...]:
+def _keys(schema: Document, attributes: list[Document]) -> tuple[tuple[str, ...], ...]:
     # An attribute may also say it of itself.
-    own = [(each["name"],) for each in _attributes(schema) if each["unique"]]
+    own = [(each["name"],) for each in attributes if each["unique"]]
     return tuple(dict.fromkeys((*_listed(schema), *own)))
 
 

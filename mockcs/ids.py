@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 LARGEST = {"service": 2**63 - 1, "state": 2**31 - 1, "task": 2**31 - 1}
 """The largest id of each kind: 64 bits for services, 32 for states and tasks (Start State, Start Task, 8.1.x)."""
+KINDS = tuple(LARGEST)
+"""What has ids: services, states and tasks."""
 
 
 @dataclass(slots=True)

@@ -149,9 +149,8 @@ class Journal:
         while len(self._records) > max_calls or (self.bytes > max_bytes and self._records):
             self._evict()
         self.version += 1
-        for stream in self.streams:
-            with suppress(Full):  # a reader that is too slow misses calls; it can see so by their numbers
-                stream.put_nowait(record)
+        if self.streams:
+            self._stream(record)
 
     def forget(self) -> int:
         """Forget the completed calls; returns how many."""
@@ -163,9 +162,12 @@ class Journal:
 
     def end_streams(self) -> None:
         """Wake the readers of the streams; who reads no further call, looks whether there will be one."""
+        self._stream(None)
+
+    def _stream(self, record: Record | None) -> None:
         for stream in self.streams:
-            with suppress(Full):
-                stream.put_nowait(None)
+            with suppress(Full):  # a reader that is too slow misses calls; it can see so by their numbers
+                stream.put_nowait(record)
 
     def call(self, number: int) -> Call | None:
         """The call of that id, completed or in flight."""

@@ -9,6 +9,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
+from mockcs.ids import KINDS
 from mockcs.spaces import Spaces
 
 
@@ -36,7 +37,7 @@ class _Spaces(Collector):
                 flying.add_metric((name,), journal.in_flight)
                 for status, count in journal.counts.items():
                     calls.add_metric((name, str(status)), count)
-                for kind in ("service", "state", "task"):
+                for kind in KINDS:
                     stored.add_metric((name, kind), space.store.count(kind))
         yield from (calls, evicted, kept, size, flying, stored)
 

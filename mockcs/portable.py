@@ -11,7 +11,7 @@ from typing import Any
 from mockcs.clock import Clock, milliseconds_of, text_of
 from mockcs.errors import MockcsError
 from mockcs.extensions import full_form
-from mockcs.ids import LARGEST, Ids
+from mockcs.ids import KINDS, LARGEST, Ids
 from mockcs.json_text import NotJson, loads, pack, unpack
 from mockcs.messages import Document
 from mockcs.resources import EVERYTHING, LISTS, View
@@ -28,7 +28,6 @@ _TIMES = ("expires", "idle", "touched")
 _HELD = frozenset({"service_id", "state_id", "task_id", _OWN, *LISTS})
 _BARE = replace(EVERYTHING, extensions=())
 _TIME = re.compile(str(DATE_TIME["pattern"]))
-_KINDS = ("service", "state", "task")
 _MODES = ("production", "maintenance")
 
 
@@ -39,7 +38,7 @@ def state_of(space: Space) -> Document:
         "services": [_shown(space, service) for service in sorted(store.all("service"), key=lambda each: each.id)],
         "extension_schemas": {
             f"{kind}s": [unpack(text) for (of, _), text in store.extension_schemas.items() if of == kind]
-            for kind in _KINDS
+            for kind in KINDS
         },
         "ids": asdict(store.ids),
         "server_mode": store.mode,
@@ -243,7 +242,7 @@ def _resource(space: Space, kind: str, document: Document, number: int, service_
 def _schemas(space: Space, document: Any) -> Iterator[tuple[tuple[str, str], bytes]]:
     for kinds, schemas in _object(document, "extension_schemas").items():
         kind = kinds.removesuffix("s")
-        if kinds not in [f"{each}s" for each in _KINDS]:
+        if kinds not in [f"{each}s" for each in KINDS]:
             raise _wrong(f"extension_schemas/{kinds}", "it may have services, states, tasks")
         seen: set[str] = set()
         for number, schema in enumerate(_array(schemas, f"extension_schemas/{kinds}")):

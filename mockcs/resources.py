@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mockcs.clock import text_of
-from mockcs.ids import written
+from mockcs.ids import KINDS, written
 from mockcs.index import parts
 from mockcs.messages import Document, Event
 from mockcs.store import Resource, Store
@@ -15,7 +15,6 @@ from mockcs.terms import Params
 
 LISTS = ("active_states", "completed_states", "active_tasks", "completed_tasks")
 _RESERVED = frozenset(("started", "completed", *LISTS))
-_KINDS = ("service", "state", "task")
 _TRUE = (True, "true")
 
 
@@ -117,7 +116,7 @@ class View:
         """Advice on attached data that 8.1 does not have."""
         for asked in self._wanted.extensions if self._wanted.fold else ():
             name = asked.casefold()
-            if asked == "*" or ("." in asked and name.partition(".")[0] in _KINDS):
+            if asked == "*" or ("." in asked and name.partition(".")[0] in KINDS):
                 read = "read all the same" if self._wanted.wildcards else "taken for names"
                 yield f"* and the prefixes State. and Task. in extensions belong to 8.5; they are {read}: {asked}"
             elif name not in self._found and (self._kind, name) not in self._store.extension_schemas:

@@ -116,13 +116,13 @@ class Settings:
         user, colon, password = (self.basic_auth or "").partition(":")
         if self.basic_auth and not (user and colon):
             raise MockcsError("basic-auth must be user:password")
-        if user and self.known_users()[user].password != password:
-            raise MockcsError(f"basic-auth and users.{user} have different passwords", hint="leave one of them out")
         if bool(self.tls_cert) != bool(self.tls_key):
             raise MockcsError("tls-cert and tls-key go together")
         if not all(self.tenant):
             raise MockcsError("a tenant has a name", hint="leave --tenant out to take any ContactCenterId")
-        self.known_users()
+        known = self.known_users()
+        if user and known[user].password != password:
+            raise MockcsError(f"basic-auth and users.{user} have different passwords", hint="leave one of them out")
 
     @property
     def expiration_ms(self) -> int:

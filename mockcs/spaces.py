@@ -10,6 +10,7 @@ from collections.abc import Callable
 from mockcs.calls import Masks
 from mockcs.documented import Manual
 from mockcs.errors import MockcsError
+from mockcs.ids import KINDS
 from mockcs.messages import Document
 from mockcs.schemas import Validators
 from mockcs.settings import Settings
@@ -102,7 +103,7 @@ class Spaces:
         old.close()
         with old.lock:
             store, journal = old.store, old.journal
-            removed = {f"{kind}s": store.count(kind) for kind in ("service", "state", "task")}
+            removed = {f"{kind}s": store.count(kind) for kind in KINDS}
             removed["extension_schemas"] = len(store.extension_schemas)
             return {**removed, "calls": len(journal), "faults": len(old.faults)}
 

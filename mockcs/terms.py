@@ -31,16 +31,23 @@ class Shape:
     advice: tuple[str, ...]
 
 
+def _is_open(rows: tuple[Field, ...]) -> bool:
+    return any(row.is_open for row in rows)
+
+
 class Table:
-    """A field table under the readings in force: its rows, its validators and its names."""
+    """A field table under the readings in force: its rows, its validators and its names.
+
+    `closed` are the fields that hold what another table lists, with that table, if it takes no attached data.
+    """
 
     def __init__(self, manual: Manual, validators: Validators, api: str, name: str, overlays: frozenset[str]) -> None:
         self.name = name
         self.rows = tuple(row for row in manual.rows(api, name) if not row.reading or row.reading in overlays)
         self.names = manual.names(api, name)
         self.others = manual.others(api, name)
-        self.nested = manual.nested(api, name)
-        self.is_open = any(row.is_open for row in self.rows)
+        nested = manual.nested(api, name)
+        self.closed = {field: of for field, of in nested.items() if not _is_open(manual.rows(api, of))}
         self._places = manual.places.get((api, name), {})
         self._shapes = Remembered(self._shape_of)
         self._is_valid = validators.validator(api, name, overlays).is_valid
@@ -59,7 +66,10 @@ class Table:
         places = {name: self._places.get(name, "extensions") for name in names}
         kinds = ("occasion", "orders", "extensions")
         occasion, orders, extensions = (tuple(name for name in names if places[name] == kind) for kind in kinds)
-        advice = of_members(extensions, self.names, self.others) if self.is_open else unread(extensions, self.names)
+        if _is_open(self.rows):
+            advice = of_members(extensions, self.names, self.others)
+        else:
+            advice = unread(extensions, self.names)
         return Shape(occasion, orders, extensions, advice)
 
     @cached_property

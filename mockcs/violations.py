@@ -19,13 +19,14 @@ MOST = 200
 """How many violations of one document are told; a document with more of them is refused all the same."""
 _SHOWN_BYTES = 256
 _SHORT = (bool, float, type(None))
+_MOMENT = "a UTC time such as 2009-05-12T12:05:12.145Z"
 _WORDS = {
     "integer": "a whole number",
     "long": "a whole number",
     "long or string": "a whole number or a string",
     "boolean": "true or false",
-    "date/time": "a UTC time such as 2009-05-12T12:05:12.145Z",
-    "datetime": "a UTC time such as 2009-05-12T12:05:12.145Z",
+    "date/time": _MOMENT,
+    "datetime": _MOMENT,
     "date": "a day such as 2009-05-12, or a UTC time",
 }
 _TIMES = ("date/time", "datetime", "date")

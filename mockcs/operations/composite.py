@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from mockcs.aggregate import (
     empty_keys,
-    expiry,
     idle_of,
     new_service,
+    ordered_expiry,
     other_ids,
     refuse,
     short_life,
@@ -14,7 +14,6 @@ from mockcs.aggregate import (
     take_over,
     unknown_states,
 )
-from mockcs.clock import text_of
 from mockcs.ids import written
 from mockcs.index import anonymous, associated, history, parts, typed_twins
 from mockcs.messages import Answer, Change, CompositeEvent, Document, Event
@@ -117,26 +116,20 @@ class _Outcome:
         return next(self._store.newest_first(kind, key), None)
 
     def _took_over(self, found: Resource, event: Event, state_id: int | None = None) -> Resource:
-        after, unread = found, event.orders.keys() - {"service_id"}
-        if not is_true(event.orders.get("auto_closed")):
-            unread -= {"auto_closed"}
-        if self._params.readings["composite-found"] == "update":
-            times = self._times(found, event) if event.orders else {}
-            after = take_over(self._store, found, event, state_id, **times)
-            unread &= {"auto_closed"}
+        after, updates = found, self._params.readings["composite-found"] == "update"
+        if updates:
+            after = take_over(self._store, found, event, state_id, **self._times(found, event))
         elif state_id is not None:
             after = self._store.update(found, state_id=state_id)
-        for name in sorted(unread):
+        for name in _unread(event, updates=updates):
             self.advice.append(f"{name} is not read, for the {found.kind} was found, not started")
         return self._noted(after, created=False, updated=_shown(after) != _shown(found))
 
     def _times(self, found: Resource, event: Event) -> dict[str, int | None]:
         """The expiration and the time to completion that an event of a found service orders anew."""
-        if found.kind != "service":
+        if found.kind != "service" or not event.orders:
             return {}
-        now = self._store.now
-        timestamp = event.occasion.get("timestamp", text_of(now))
-        ordered = {"expires": expiry(self._params.terms, event, now, timestamp), "idle": idle_of(event, None)}
+        ordered = {"expires": ordered_expiry(self._store, self._params.terms, event), "idle": idle_of(event, None)}
         return {name: time for name, time in ordered.items() if time is not None}
 
     def _noted(self, resource: Resource, *, created: bool, updated: bool = False) -> Resource:
@@ -147,6 +140,12 @@ class _Outcome:
             shown = written(number, form) if resource.kind == "service" else number
             self.changes.append((resource.kind, shown, "created" if created else "updated"))
         return resource
+
+
+def _unread(event: Event, *, updates: bool) -> list[str]:
+    """The orders of an event that mean nothing to what was found; what it `updates` takes over all but one."""
+    closed = ["auto_closed"] if is_true(event.orders.get("auto_closed")) else []
+    return closed if updates else sorted([*closed, *(event.orders.keys() - {"auto_closed", "service_id"})])
 
 
 def _shown(resource: Resource) -> tuple[Document, Document, int | None, int | None, int | None]:

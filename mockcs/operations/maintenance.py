@@ -9,7 +9,7 @@ from typing import Any
 from mockcs.aggregate import removed
 from mockcs.clock import text_of
 from mockcs.errors import Refusal
-from mockcs.ids import written
+from mockcs.ids import KINDS, written
 from mockcs.messages import Answer, Document, Violation
 from mockcs.resources import EVERYTHING, View, wanted_of
 from mockcs.store import Resource, Store
@@ -44,7 +44,7 @@ def export_services_stream(store: Store, params: Params) -> Answer:
 def export_services_file(store: Store, _: Params) -> Answer:
     """The names of the files that an export would write; mockcs writes none (Export Services to File, 8.5.0)."""
     stamp = text_of(store.now).translate({ord(sign): None for sign in "-:Z"}).replace("T", "_").replace(".", "_")
-    return Answer({"created": [f"export{stamp}_{kind}s.csv" for kind in ("service", "state", "task")]})
+    return Answer({"created": [f"export{stamp}_{kind}s.csv" for kind in KINDS]})
 
 
 def set_server_mode(store: Store, params: Params) -> Answer:

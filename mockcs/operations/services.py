@@ -9,8 +9,8 @@ from mockcs.aggregate import (
     doubtful_time,
     empty_keys,
     end_service,
-    expiry,
     new_service,
+    ordered_expiry,
     other_ids,
     refuse,
     removed,
@@ -20,7 +20,6 @@ from mockcs.aggregate import (
     take_over,
     tolerated,
 )
-from mockcs.clock import text_of
 from mockcs.errors import Refusal
 from mockcs.ids import written
 from mockcs.index import anonymous, history
@@ -65,8 +64,7 @@ def complete_service(store: Store, params: Params) -> Answer:
     open_parts = 0 if cascade else len(store.parts(service.id, active=(True,)))
     if open_parts:
         advice.append(f"the service is completed while {open_parts} of its states and tasks are open")
-    timestamp = event.occasion.get("timestamp", text_of(store.now))
-    ordered = expiry(params.terms, event, store.now, timestamp)
+    ordered = ordered_expiry(store, params.terms, event)
     times = {} if ordered is None else {"expires": ordered}
     advice += short_life(store, ordered)
     ended = end_service(store, service, event, cascade=cascade, **times)
@@ -84,7 +82,7 @@ def update_expiration_time(store: Store, params: Params) -> Answer:
     if not params.body.keys() & {"ttl", "expiration_time"}:
         nothing = "neither ttl nor expiration_time is given, so nothing changes"
         return Answer(advice=(tolerated(params, "expiration-none-given", nothing),))
-    expires = expiry(params.terms, Event({}, {}, params.body, {}), store.now, text_of(store.now))
+    expires = ordered_expiry(store, params.terms, Event({}, {}, params.body, {}))
     if expires is not None and expires <= store.now and params.readings["expiration-in-past"] == "refuse":
         refuse("expiration-in-past", "the expiration lies in the past")
     advice = short_life(store, expires)
