@@ -73,6 +73,7 @@ def _read(context: click.Context, _: click.Parameter, path: Path | None) -> None
     except (OSError, ValueError) as error:
         raise MockcsError(f"{path} cannot be read: {error}") from error
     given = {name.replace("-", "_"): value for name, value in table.items()}
+    given |= {name: _listed(value) for name, value in given.items() if _KINDS.get(name) == "pairs"}
     for name, value in given.items():
         if name not in names():
             raise MockcsError(
@@ -80,11 +81,14 @@ def _read(context: click.Context, _: click.Parameter, path: Path | None) -> None
             )
         if name in _TABLES and not isinstance(value, dict):
             raise MockcsError(f"{path}: {name} must be a table", hint=f"[{name.replace('_', '-')}]")
-        # A text is read as a flag's is.
-        if _KINDS[name] != "pairs" and not (isinstance(value, str) and _KINDS[name] != "names"):
-            checked(f"{path}: {name}", _KINDS[name], value)
-    if isinstance(given.get("reading"), dict):
-        given["reading"] = [f"{name}={value}" for name, value in given["reading"].items()]
-    if isinstance(given.get("reading"), str):
-        given["reading"] = [given["reading"]]
+        kind = "names" if _KINDS[name] == "pairs" else _KINDS[name]
+        if kind == "names" or not isinstance(value, str):  # a text is read as a flag's is
+            checked(f"{path}: {name}", kind, value)
     context.default_map = given
+
+
+def _listed(pairs: Any) -> Any:
+    """Pairs as flags give them, of a table of the file or of one text; anything else as it is."""
+    if isinstance(pairs, dict):
+        return [f"{name}={value}" for name, value in pairs.items()]
+    return [pairs] if isinstance(pairs, str) else pairs

@@ -232,6 +232,7 @@ def test_several_readings_are_several_flags_or_words_of_the_variable(begun: list
         (["--config", "{tmp}/float.toml"], "max_calls must be a whole number from 0, not 1.5"),
         (["--config", "{tmp}/flag.toml"], "log_calls must be true or false, not 5"),
         (["--config", "{tmp}/tenant.toml"], "tenant must be a list of texts, not 'T1'"),
+        (["--config", "{tmp}/reading.toml", "--reading", "not-found=404"], "reading must be a list of texts, not 5"),
         (["--config", "{tmp}/twice.toml", "--basic-auth", "u:p"], "users.u have different passwords"),
         (["--basic-auth", ":"], "user:password"),
         (["--basic-auth", ":secret"], "user:password"),
@@ -252,6 +253,7 @@ def test_a_setting_that_cannot_be_meant_is_one_sentence(
     (tmp_path / "float.toml").write_text("max-calls = 1.5")
     (tmp_path / "flag.toml").write_text("log-calls = 5")
     (tmp_path / "tenant.toml").write_text('tenant = "T1"')
+    (tmp_path / "reading.toml").write_text("reading = 5")
     (tmp_path / "twice.toml").write_text('[users.u]\npassword = "q"')
     found = CliRunner().invoke(cli.main, ["serve", *(argument.format(tmp=tmp_path) for argument in arguments)])
     assert (found.exit_code, found.stdout, begun) == (2, "", [])
