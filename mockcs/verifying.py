@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from mockcs.errors import MockcsError
@@ -69,11 +70,20 @@ class Scan:
         self._path = wanted.get("path")
         self._needles = needles(wanted.get("body"))
         rest = wanted.keys() - {*_PLAIN, "path"}
+        self._plainly = not rest and self._path is None
         self._by_body = bool(rest) and rest <= {"body", "body_schema"}
         self._whole = bool(rest) and not self._by_body
         self._bodies: dict[bytes, bool] = {}
         self._likely = False
         self._met: dict[int, bool] = {}
+
+    def found(self, records: Mapping[int, Record]) -> list[int]:
+        """The ids of the calls that match, in order."""
+        left: Iterable[tuple[int, Record]] = records.items()
+        # What all but a few calls differ in is held against all of them at once, without a call for each.
+        for place, value in self._plain:
+            left = [each for each in left if each[1][place] == value]
+        return sorted([number for number, record in left if self._plainly or self.is_met_by(number, record)])
 
     def is_met_by(self, number: int, record: Record) -> bool:
         """Whether the call of that id matches."""
@@ -123,7 +133,7 @@ class Count:
     def evaluate(self, view: View) -> Document:
         """The verdict over the view."""
         scan, records = self._scan, view.records
-        found = sorted([number for number, record in records.items() if scan.is_met_by(number, record)])
+        found = scan.found(records)
         cut = sum(scan.is_undecided_by(record) for record in records.values() if record[DIGEST] is not None)
         verdict = self._wanted.verdict(len(found), view.evicted + len(view.in_flight) + cut)
         reason = f"wanted {self._wanted.words()}, found {len(found)}{_missing(view, cut)}"
