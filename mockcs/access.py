@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from mockcs.documented import Operation
 from mockcs.errors import Refusal
+from mockcs.ids import KINDS
 from mockcs.messages import Request
+from mockcs.resources import LISTS
 from mockcs.settings import Settings, User
 from mockcs.space import Space
 from mockcs.terms import Params, Terms
@@ -18,7 +20,7 @@ _ADMINISTRATOR, _SUPERVISOR = "administrator", "supervisor"
 _READERS = frozenset((_ADMINISTRATOR, _SUPERVISOR))
 _ANY_MODE = ("/server/", "/metadata/business-attributes")
 _TENANT = "contactcenterid"
-_VERBS = {"start": "Create", "query": "Read"}
+_WRITES = {"start": ("Create",), "perform": ("Create", "Update")}  # a transition ends one state and starts another
 
 
 def check(terms: Terms, request: Request) -> User | None:
@@ -34,22 +36,31 @@ def check(terms: Terms, request: Request) -> User | None:
     return user
 
 
-def check_extensions(user: User, params: Params) -> None:
-    """Refuse an 8.1 call whose extensions the user may not create, update or read (Role-Based Access Control, 8.1.x).
+def check_parts(user: User, params: Params) -> None:
+    """Refuse an 8.1 call that brings or shows what the user has no right to (Role-Based Access Control, 8.1.x).
 
     Nothing is done in part: a service is not started without its extensions. The page says so of Start Service.
     """
-    operation = params.terms.operation
-    if operation.api != "8.1" or not _has_privileges(params.terms.settings):
+    if params.terms.api != "8.1" or not _has_privileges(params.terms.settings):
         return
-    sent = any(isinstance(value, dict | list) for value in params.event().extensions.values())
-    if not sent and not params.query.get("extensions"):
-        return
-    verb, _, rest = operation.name.partition("_")
-    kind = next(kind for kind in ("Service", "State", "Task") if kind.lower() in rest)
-    role = f"{_VERBS.get(verb, 'Update')} {kind} Extension"
-    if _plain(role) not in map(_plain, user.privileges):
-        raise Refusal("forbidden", name=user.name, role=role)
+    known = set(map(_plain, user.privileges))
+    for role in _rights(params):
+        if _plain(role) not in known:
+            raise Refusal("forbidden", name=user.name, role=role)
+
+
+def _rights(params: Params) -> Iterator[str]:
+    """What a request needs beside the right to its operation: for the extensions it brings, and for all it shows."""
+    verb, _, rest = params.terms.operation.name.partition("_")
+    own = next((kind for kind in KINDS if kind in rest), KINDS[0])
+    if any(isinstance(value, dict | list) for value in params.event().extensions.values()):
+        yield from (f"{write} {own.title()} Extension" for write in _WRITES.get(verb, ("Update",)))
+    listed = {kind for kind in KINDS for name in LISTS if kind in name and params.query.get(name)}
+    yield from (f"Read {kind.title()}" for kind in sorted(listed))
+    for asked in params.query.get("extensions", ()):
+        prefix, dot, _ = asked.lower().partition(".")
+        kinds = {own, *listed} if asked == "*" else {prefix} & {own, *listed} if dot and prefix in KINDS else {own}
+        yield from (f"Read {kind.title()} Extension" for kind in sorted(kinds))
 
 
 def check_mode(space: Space, operation: Operation) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from mockcs.clock import milliseconds_of, text_of
 from mockcs.errors import Refusal
@@ -14,6 +14,7 @@ from mockcs.messages import Answer, Change, Event, Violation
 from mockcs.resources import View, completed_members, started_members, updated_members, wanted_of
 from mockcs.store import Resource, Store
 from mockcs.terms import Params, Terms
+from mockcs.violations import shown
 
 _IDS = ("service_id", "state_id", "task_id")
 
@@ -23,7 +24,8 @@ def service_of(store: Store, params: Params) -> Resource:
     number = params.path["service_id"]
     service = store.get("service", number) if isinstance(number, int) else None
     if service is None:
-        raise Refusal("service_not_found", id=number)
+        shown = written(number, params.readings["service-id"]) if isinstance(number, int) else number
+        raise Refusal("service_not_found", id=shown)
     return service
 
 
@@ -45,18 +47,18 @@ def changed(resource: Resource, params: Params) -> int | str:
     return written(resource.id, params.readings["service-id"]) if resource.kind == "service" else resource.id
 
 
-def refuse(reading: str, sentence: str) -> NoReturn:
-    """Refuse what a reading forbids."""
+def refuse(reading: str, sentence: str, fix: str, value: Any = None) -> NoReturn:
+    """Refuse what a reading forbids; `fix` is what the client would have to do instead."""
     row = {"table": "readings", "field": reading, "mandatory": "no"}
-    violation = Violation("", None, sentence, f"switch the reading {reading}", row)
+    violation = Violation("", shown(value), sentence, f"{fix}, or switch the reading {reading}", row)
     raise Refusal("refused_by_reading", (violation,), reason=sentence)
 
 
-def tolerated(params: Params, reading: str, sentence: str) -> str:
+def tolerated(params: Params, reading: str, sentence: str, fix: str, value: Any = None) -> str:
     """The sentence as advice where the reading says `accept`; a refusal with it where it says `refuse`."""
     if params.readings[reading] == "accept":
         return sentence
-    refuse(reading, sentence)
+    refuse(reading, sentence, fix, value)
 
 
 def doubtful_time(service: Resource, event: Event) -> Iterator[str]:
@@ -73,6 +75,12 @@ def other_ids(event: Event, **counts: int | str | None) -> Iterator[str]:
             yield f"the {name} of the body differs from {number}, which counts"
 
 
+def check_keys(params: Params, event: Event) -> None:
+    """Refuse a service with both a customer and a contact key where the reading says so."""
+    if params.readings["both-keys"] == "refuse" and {"customer_id", "contact_key"} <= event.own.keys():
+        refuse("both-keys", "both customer_id and contact_key are given", "leave one of them out")
+
+
 def empty_keys(event: Event) -> list[str]:
     """Advice on a customer or a contact key that is an empty string, as an unset variable gives it."""
     if "" not in event.own.values():
@@ -81,17 +89,18 @@ def empty_keys(event: Event) -> list[str]:
     return [f"{name} is empty, so no URL can ask for the services under it" for name in keys]
 
 
-def short_life(store: Store, expires: int | None) -> tuple[str, ...]:
-    """Advice on an expiration that is over already."""
-    if expires is None or expires > store.now:
-        return ()
-    return ("the expiration lies in the past, so the service is gone as soon as this is answered",)
+def short_life(store: Store, expires: int | None, idle: int | None = None) -> Iterator[str]:
+    """Advice on an expiration, or a time to completion, that is over already."""
+    if expires is not None and expires <= store.now:
+        yield "the expiration lies in the past, so the service is gone as soon as this is answered"
+    if idle == 0:
+        yield "auto_complete_after leaves no time, so the service is completed as soon as this is answered"
 
 
 def start_in_path(store: Store, params: Params, kind: str) -> Answer:
     """Start a state or a task in the service of the path; the server gives the id (Start State, Start Task)."""
     service, event = service_of(store, params), params.event()
-    advice = [*doubtful_time(service, event), *_doubts(store, params, service, event)]
+    advice = [*start_doubts(params, service, event), *unknown_states(store, service, event)]
     part = start_part(store, kind, service, event)
     service_id = written(service.id, params.readings["service-id"])
     ids = {f"{kind}_id": part.id}
@@ -175,11 +184,23 @@ def end_part(store: Store, params: Params, part: Resource, event: Event) -> list
     """End a state or task; returns the advice on ending it twice."""
     advice = []
     if not part.active:
-        advice.append(tolerated(params, "complete-again", f"the {part.kind} was completed already"))
+        advice.append(completed_again(params, part))
     own = {name: value for name, value in event.own.items() if name not in _IDS}
     members = completed_members(part.members, replace(event, own=own), store.now)
     store.update(part, members=members, extensions={**part.extensions, **event.extensions})
     return advice
+
+
+def completed_again(params: Params, resource: Resource) -> str:
+    """Advice on ending what has ended; its refusal where the reading says so."""
+    sentence = f"the {resource.kind} was completed already"
+    return tolerated(params, "complete-again", sentence, f"complete the {resource.kind} once")
+
+
+def started_late(params: Params, what: str) -> str:
+    """Advice on a start or a transition in a completed service; its refusal where the reading says so."""
+    sentence = f"the service was completed before this {what}"
+    return tolerated(params, "start-in-completed", sentence, "send it to an active service")
 
 
 def query_parts(store: Store, params: Params, kind: str) -> Answer:
@@ -244,11 +265,12 @@ def end_parts(store: Store, service: Resource) -> Iterator[Change]:
         yield (part.kind, part.id, "completed")
 
 
-def _doubts(store: Store, params: Params, service: Resource, event: Event) -> Iterator[str]:
+def start_doubts(params: Params, service: Resource, event: Event, what: str = "start") -> Iterator[str]:
+    """Advice on the start of a state or task in a service; its refusal where a reading says so."""
+    yield from doubtful_time(service, event)
     if not service.active:
-        yield tolerated(params, "start-in-completed", "the service was completed before this start")
+        yield started_late(params, what)
     yield from other_ids(event, service_id=changed(service, params))
-    yield from unknown_states(store, service, event)
 
 
 def unknown_states(store: Store, service: Resource, event: Event) -> Iterator[str]:

@@ -89,6 +89,13 @@ def query_of(text: str) -> dict[str, list[str]]:
     return found
 
 
+def url_path(path: str) -> str:
+    """A path as it stands in a URL, escaped."""
+    from urllib.parse import quote  # noqa: PLC0415 - few calls need it
+
+    return quote(path, safe="/~!$&'()*+,;=:@")
+
+
 def body_of(body: bytes, size: int, digest: str | None) -> Any:
     """A body for people: its JSON, else its text or base64; a cut one says its size and SHA-256; None for none."""
     if digest is not None:

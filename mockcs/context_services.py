@@ -6,11 +6,10 @@ import logging
 import time
 from dataclasses import replace
 
-from mockcs.access import check, check_extensions, check_mode
+from mockcs.access import check, check_mode, check_parts
 from mockcs.advice import unknown_url
 from mockcs.calls import line_of
 from mockcs.dialects import JSON, api_of, refused
-from mockcs.documented import Manual
 from mockcs.errors import Refusal
 from mockcs.faults import Fault
 from mockcs.journal import PLACES, Record, call_of
@@ -76,18 +75,19 @@ def _response(space: Space, route: Route, request: Request, api: str, notes: Not
         # A defect of mockcs must not take the record of the call with it.
         _log.exception("%s %s could not be answered", request.method, request.path)
         refusal = Refusal("internal")
-    notes.violations = tuple(_quoting(each, space.manual) for each in refusal.violations)
+    notes.violations = tuple(_quoting(each, space, api) for each in refusal.violations)
     notes.error = refusal.key
     return refused(refusal, api, request, space.manual, space.readings(api), route.allow)
 
 
-def _quoting(violation: Violation, manual: Manual) -> Violation:
-    """The violation with its row in full, where it is a reading that forbids."""
+def _quoting(violation: Violation, space: Space, api: str) -> Violation:
+    """The violation with its row in full, and what to switch to, where it is a reading that forbids."""
     if violation.row.get("table") != "readings":
         return violation
-    reading = manual.reading(violation.row["field"])
+    reading = space.manual.reading(violation.row["field"])
     row = {**violation.row, "type": " | ".join(reading.choices), "page": reading.page}
-    return replace(violation, row=row)
+    others = [choice for choice in reading.choices if choice != space.readings(api)[reading.id]]
+    return replace(violation, row=row, fix=f"{violation.fix} to {' or '.join(others)}")
 
 
 def _struck(space: Space, route: Route, request: Request, api: str, notes: Notes, fault: Fault) -> Response:
@@ -116,7 +116,7 @@ def _answered(space: Space, route: Route, request: Request, notes: Notes) -> Res
     check_mode(space, target.operation)
     params = params_of(space, terms, route.path_params, request, notes)
     if user is not None:
-        check_extensions(user, params)
+        check_parts(user, params)
     with space.lock:
         space.settle()
         answer = target.function(space.store, params)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from http import HTTPStatus
 
+from mockcs.calls import url_path
 from mockcs.documented import PREFIXES, SERVERS, Manual
 from mockcs.errors import Refusal
 from mockcs.json_text import dumps
@@ -38,7 +39,7 @@ def refused(
             "title": row.title,
             "description": message,
             "code": int(row.code),
-            "uri": request.base_url + request.path,
+            "uri": request.base_url + url_path(request.path),
         }
     headers = [JSON]
     if status == HTTPStatus.UNAUTHORIZED and readings["challenge"] == "basic":

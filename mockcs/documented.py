@@ -30,8 +30,7 @@ RESOURCE_OF = {
     "task_end_event": "task",
 }
 """The tables that are events, and the kind of resource each is about."""
-# The start examples of both generations send a disposition; `from` and `to` are words of everyday data.
-_SENT_ANYWHERE = frozenset(("disposition", "from", "to"))
+_EVERYDAY, _AT_STARTS = {"from", "to"}, {"disposition"}  # words of everyday data; what the start examples send
 
 
 @record
@@ -228,8 +227,9 @@ def read(folder: str | Path = "") -> Manual:
 
 
 def _others(known: dict[tuple[str, str], frozenset[str]], api: str, table: str) -> frozenset[str]:
-    events = [known.get((api, other), frozenset()) for other in RESOURCE_OF]
-    return frozenset().union(*events) - known.get((api, table), frozenset()) - _SENT_ANYWHERE
+    events = [known.get((each, other), frozenset()) for each in GENERATIONS for other in RESOURCE_OF]
+    usual = _EVERYDAY if table == "state_transition_event" else _EVERYDAY | _AT_STARTS
+    return frozenset().union(*events) - known.get((api, table), frozenset()) - usual
 
 
 def _places(key: tuple[str, str], fields: dict[tuple[str, str], tuple[Field, ...]]) -> dict[str, str]:

@@ -153,7 +153,8 @@ class Events:
         if schema is None:
             if table.name != "extension_value" or self._terms.readings["undefined-extension"] == "refuse":
                 missing = undeclared(kind, table.open_row, name, document, "undefined-extension")
-                self._broken.append(replace(missing, pointer=f"path:{place}"))
+                fix = missing.fix if table.name == "extension_value" else missing.fix.partition(", or")[0]
+                self._broken.append(replace(missing, pointer=f"path:{place}", fix=fix))
             elif not _is_extension(document):
                 message = f"{name} must be an object or an array of objects, not {kind_of(document)}"
                 self._broken.append(Violation("", shown(document), message, "send an object", asdict(table.open_row)))

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote
 
-from mockcs.calls import Call, query_of
+from mockcs.calls import Call, query_of, url_path
 from mockcs.clock import text_of
 from mockcs.messages import Document
 
@@ -113,8 +113,7 @@ def _pairs(items: Iterable[Any]) -> list[Document]:
 
 def _url(call: Call, base_url: str) -> str:
     query = quote(call.request.query, safe=_PRINTABLE, encoding="latin-1", errors="replace")
-    path = quote(call.request.path, safe="/~!$&'()*+,;=:@")
-    return base_url + path + (f"?{query}" if query else "")
+    return base_url + url_path(call.request.path) + (f"?{query}" if query else "")
 
 
 def _text(body: bytes) -> Document:

@@ -10,6 +10,7 @@ import orjson
 
 MAX_DEPTH = 100
 """How deep a body may nest; deeper is refused, as no documented body comes near."""
+_OWN_DEPTH = MAX_DEPTH + 10  # the documents of mockcs put a body into lists and members of their own
 
 # orjson turns integers beyond 64 bits into floats; only 19 digits or more can be such a number. A translated
 # text is searched many times faster than by a regular expression.
@@ -24,13 +25,17 @@ class NotJson(ValueError):  # noqa: N818 - reads as what it says
     """The text is not the JSON that RFC 8259 and mockcs take; `str()` says where and why."""
 
 
+class TooDeep(NotJson):
+    """The text nests deeper than mockcs takes."""
+
+
 def loads(text: bytes) -> Any:
     """The value of a UTF-8 JSON text, every integer exact.
 
     Raises NotJson for a BOM, a lone surrogate, `NaN`, a number beyond a double, trailing text, or more than
-    100 levels of nesting.
+    110 levels of nesting: ten more than a body may have, so that what mockcs shows of one can be read back.
     """
-    _check_depth(text)
+    _check_depth(text, _OWN_DEPTH)
     try:
         return _exact(text, orjson.loads(text))
     except ValueError as error:  # the standard library refuses integers of more than 4300 digits this way
@@ -38,8 +43,8 @@ def loads(text: bytes) -> Any:
 
 
 def read(text: bytes) -> tuple[Any, bool]:
-    """The value of a text as `loads` gives it, and whether an object in it has a member twice."""
-    _check_depth(text)
+    """The value of a body as `loads` gives it, and whether an object in it has a member twice."""
+    _check_depth(text, MAX_DEPTH)
     try:
         value = orjson.loads(text)
         written = orjson.dumps(value)
@@ -56,9 +61,9 @@ def _exact(text: bytes, value: Any) -> Any:
     return json.loads(text) if _LONG_NUMBER in text.translate(_DIGITS) else value
 
 
-def _check_depth(text: bytes) -> None:
-    if text.count(b"{") + text.count(b"[") > MAX_DEPTH and _depth(text) > MAX_DEPTH:
-        raise NotJson(f"the body nests deeper than {MAX_DEPTH} levels")
+def _check_depth(text: bytes, most: int) -> None:
+    if text.count(b"{") + text.count(b"[") > most and _depth(text, most) > most:
+        raise TooDeep(f"the body nests deeper than {most} levels")
 
 
 def pack(value: Any) -> bytes:
@@ -109,14 +114,14 @@ def _repeats_member(text: bytes) -> bool:
     return found
 
 
-def _depth(text: bytes) -> int:
+def _depth(text: bytes, most: int) -> int:
     depth = deepest = 0
     for found in _NESTING.finditer(text):
         sign = found[0]
         if sign in b"[{":
             depth += 1
             deepest = max(deepest, depth)
-            if deepest > MAX_DEPTH:
+            if deepest > most:
                 break
         elif sign in b"]}":
             depth -= 1

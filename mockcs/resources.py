@@ -73,7 +73,7 @@ class Wanted:
             name = rest if dot and prefix.lower() == resource.kind else asked if resource.kind == queried else None
             if name is not None:
                 found += [own for own in resource.extensions if self._is(own, name)]
-        return found
+        return list(dict.fromkeys(found))
 
     def _is(self, own: str, name: str) -> bool:
         return own == name or (self.fold and own.casefold() == name.casefold())
@@ -113,14 +113,21 @@ class View:
         return tuple(dict.fromkeys((*self._unfound(), *self._advice)))
 
     def _unfound(self) -> Iterator[str]:
-        """Advice on attached data that 8.1 does not have."""
-        for asked in self._wanted.extensions if self._wanted.fold else ():
+        """Advice on attached data that was asked for and is not there."""
+        for asked in self._wanted.extensions:
             name = asked.casefold()
-            if asked == "*" or ("." in asked and name.partition(".")[0] in KINDS):
+            if not self._wanted.fold:
+                if name not in self._found:
+                    yield from self._respelt(asked)
+            elif asked == "*" or ("." in asked and name.partition(".")[0] in KINDS):
                 read = "read all the same" if self._wanted.wildcards else "taken for names"
                 yield f"* and the prefixes State. and Task. in extensions belong to 8.5; they are {read}: {asked}"
             elif name not in self._found and (self._kind, name) not in self._store.extension_schemas:
                 yield f"no {self._kind} extension schema is called {asked}"
+
+    def _respelt(self, asked: str) -> Iterator[str]:
+        for name, known in self._store.respelt([asked]):
+            yield f"{name} differs only by case from the attached data {known}"
 
     def document(self, resource: Resource, *, nested: bool = False) -> Document:
         """The resource as section 5 of an answer shows it; a nested one lacks its service's id."""

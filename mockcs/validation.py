@@ -14,13 +14,14 @@ from mockcs.documented import Manual
 from mockcs.errors import Refusal
 from mockcs.events import RECORDS, Events
 from mockcs.ids import LARGEST, number_of
-from mockcs.json_text import NotJson, read
+from mockcs.json_text import NotJson, TooDeep, read
 from mockcs.messages import Document, Notes, Request, Violation
 from mockcs.space import Space
 from mockcs.terms import Params, Table, Terms
 from mockcs.violations import shown, unescaped
 
 _INTEGER = re.compile(r"-?[0-9]{1,19}")
+_NAMED = re.compile(r"[0-9]+-[0-9a-fA-F-]{36}")
 _MISSING = object()
 _BODY = {"table": "operations", "field": "body", "type": "JSON structure", "mandatory": "yes"}
 
@@ -48,7 +49,7 @@ def params_of(space: Space, terms: Terms, path_params: Mapping[str, str], reques
 def _refusal(broken: list[Violation], manual: Manual, server: str) -> Refusal:
     first = broken[0]
     field = first.row.get("field") or first.pointer
-    if field.startswith("<"):  # the row of any further member: it has a name here
+    if field.startswith("<") or first.row.get("table") == "readings":  # the row names no member: it has a name here
         _, _, last = first.pointer.rpartition("/" if first.pointer.startswith("/") else ":")
         field = unescaped(last) or "body"
     own = f"bad_{first.row.get('table', '')}"
@@ -69,12 +70,12 @@ def _body(
     broken: list[Violation],
 ) -> Any:
     """The checked body: an event, the events of a composite start, attached data, or the document itself."""
-    document = _document(terms, request, notes, broken)
-    if document is _MISSING:
-        return None
     content_type = request.headers.get("Content-Type", "json")
     if not _is_json(content_type) and request.body:
-        notes.advice.append(f"the Content-Type is {content_type}; JSON was sent and read")
+        notes.advice.append(f"the Content-Type is {content_type}; what comes is read as JSON")
+    document = _document(terms, table, request, notes, broken)
+    if document is _MISSING:
+        return None
     if found := table.violations(document):
         row = {**_BODY, "page": terms.operation.page}
         broken += [each if each.row or each.pointer else replace(each, row=row) for each in found]
@@ -95,7 +96,10 @@ def _path_value(manual: Manual, terms: Terms, name: str, text: str, broken: list
         return number
     row = next(asdict(row) for row in manual.rows(terms.api, "path") if row.field == name)
     message = f"{name} must be a whole number of {row['limit']}s, not {shown(text)}"
-    broken.append(Violation(f"path:{name}", shown(text), message, f"send the {name} that the server gave", row))
+    fix = f"send the {name} that the server gave"
+    if kind == "service" and _NAMED.fullmatch(text):
+        fix += ", or switch the reading service-id to string"
+    broken.append(Violation(f"path:{name}", shown(text), message, fix, row))
     return text
 
 
@@ -104,7 +108,7 @@ def _is_json(content_type: str) -> bool:
     return "json" in content_type.lower()
 
 
-def _document(terms: Terms, request: Request, notes: Notes, broken: list[Violation]) -> Any:
+def _document(terms: Terms, table: Table, request: Request, notes: Notes, broken: list[Violation]) -> Any:
     body = request.body
     if not body or body.isspace():
         operation = terms.operation
@@ -112,14 +116,16 @@ def _document(terms: Terms, request: Request, notes: Notes, broken: list[Violati
             return {}
         row = {**_BODY, "page": operation.page}
         message = f"the body is missing; {operation.name} needs one"
-        broken.append(Violation("", None, message, "send a JSON object", row))
+        fix = "send its value as JSON" if table.name in RECORDS else "send a JSON object"
+        broken.append(Violation("", None, message, fix, row))
         return _MISSING
     try:
         document, repeated = read(body)
     except NotJson as error:
         row = {**_BODY, "page": terms.operation.page}
         message = f"the body is not JSON: {error}"
-        violation = Violation("", shown(body.decode(errors="replace")), message, "send valid UTF-8 JSON", row)
+        fix = "nest it less deep" if isinstance(error, TooDeep) else "send valid UTF-8 JSON"
+        violation = Violation("", shown(body.decode(errors="replace")), message, fix, row)
         raise Refusal("malformed_body", (*broken, violation), reason=str(error)) from error
     if repeated:
         notes.advice.append("a member is given twice in one object of the body; the last one counts")
@@ -142,9 +148,17 @@ def _query(terms: Terms, request: Request, notes: Notes, broken: list[Violation]
         values[name] = _converted(types[name], given)
     if table is not None:
         notes.seen.append((table.name, values))
-        found = table.violations(values)
-        broken += [replace(each, pointer="query:" + each.pointer.split("/")[1]) for each in found]
+        broken += [_of_query(each) for each in table.violations(values)]
     return values
+
+
+def _of_query(violation: Violation) -> Violation:
+    """A violation as it is said of a query parameter, which is a text without quotes in any case."""
+    message = violation.message
+    if message.endswith(", not a string"):
+        message = f"{message.removesuffix('a string')}{violation.value}"
+    fix = violation.fix.removesuffix(" without quotes")
+    return replace(violation, pointer="query:" + violation.pointer.split("/")[1], message=message, fix=fix)
 
 
 def _doubtful(name: str, given: list[str]) -> Iterator[str]:

@@ -125,6 +125,8 @@ def _message(error: Any, row: Mapping[str, Any], pointer: str) -> str:
     value, limit = error.instance, error.validator_value
     if error.validator == "maxLength" and row.get("type") not in _TIMES:
         return f"{name} has {len(value)} characters, more than {limit}"
+    if error.validator == "minItems":
+        return f"{name} must have at least {limit} elements"
     if error.validator in ("minimum", "maximum"):
         return f"{name} must be within {row.get('limit') or '64-bit'} integers, not {_text(value)}"
     if exact := _wanted_value(error, row):
@@ -152,7 +154,7 @@ def _choices(error: Any, row: Mapping[str, Any]) -> str:
     kind, of, values = row.get("limit", "").partition(" of ")
     if of and kind in ("one", "any case"):
         return str(values).replace("|", ", ")
-    return ", ".join(map(str, error.validator_value)) if error.validator == "enum" else ""
+    return ", ".join(map(_text, error.validator_value)) if error.validator == "enum" else ""
 
 
 def fix_of(value: Any, row: Mapping[str, Any], error: Any) -> str:
@@ -162,7 +164,9 @@ def fix_of(value: Any, row: Mapping[str, Any], error: Any) -> str:
         return "send a JSON object"
     if error.validator == "maxLength" and kind not in _TIMES:
         return f"shorten {name} to {error.validator_value} characters"
-    if choices := _choices(error, row):
+    if error.validator in ("minimum", "maximum"):
+        return f"send a number within {row.get('limit') or '64-bit'} integers"
+    if kind != "boolean" and (choices := _choices(error, row)):
         return f"send one of {choices}"
     if quoted := _requoted(value, kind):
         return quoted

@@ -290,3 +290,55 @@ def test_users_that_cannot_be_meant_are_refused(tmp_path: Path, why: str) -> Non
     file.write_text(BAD[why], encoding="utf-8")
     with pytest.raises(AssertionError, match=r"did not start: mockcs: .*users\.x"), serving("--config", str(file)):
         pass
+
+
+READER = """
+[users.reader]
+password = "p"
+privileges = ["Read Service", "Read State", "Read Service Extension", "Start State", "Stop State", "Start Service",
+    "Update State Extension"]
+"""
+PARTS = {
+    "active_tasks=true": 403,
+    "completed_tasks=true": 403,
+    "active_tasks=false": 200,
+    "active_states=true": 200,
+    "extensions=*": 200,
+    "extensions=Service.E,Task.E": 200,
+    "active_states=true&extensions=*": 403,
+    "active_states=true&extensions=State.E": 403,
+    "active_states=true&extensions=State": 200,
+}
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mock]:
+    """A server with one user who may not read everything."""
+    file = tmp_path_factory.mktemp("reader") / "mockcs.toml"
+    file.write_text(READER)
+    with serving("--config", str(file)) as mock:
+        yield mock
+
+
+@pytest.mark.parametrize("query", PARTS)
+def test_what_a_query_shows_of_states_tasks_and_extensions_needs_the_right_to_read_each(
+    reader: Mock, query: str
+) -> None:
+    reader.reset()
+    head = {"Authorization": "Basic cmVhZGVyOnA="}
+    assert reader.request("POST", "/services/start", START, **head).status == 201
+    assert reader.request("GET", f"/services/1?{query}", **head).status == PARTS[query]
+
+
+def test_a_transition_with_extensions_needs_the_rights_to_create_and_to_update_them(reader: Mock) -> None:
+    reader.reset()
+    head = {"Authorization": "Basic cmVhZGVyOnA="}
+    schema = {"name": "E", "type": "single-valued", "attributes": [{"name": "a", "type": "integer"}]}
+    state = {"extension_schemas": {"states": [schema]}}
+    assert reader.put("/__admin/state", state).status == 200
+    reader.request("POST", "/services/start", START, **head)
+    reader.request("POST", "/services/1/states/start", {"state_type": 1}, **head)
+    move = {"from": {"state_id": 1}, "to": {"state_type": 2}}
+    refused = reader.request("POST", "/services/1/states/transition", {**move, "E": {"a": 1}}, **head)
+    assert (refused.status, "Create State Extension" in refused.json["description"]) == (403, True)
+    assert reader.request("POST", "/services/1/states/transition", move, **head).status == 201

@@ -331,3 +331,52 @@ def test_ordinary_traffic_of_a_service_from_its_start_to_its_end_is_not_odd(door
     calls = door.mock.calls(since=seen - 3)
     assert len(calls) == 14
     assert [(each["operation"], each["advice"]) for each in calls if each["advice"] or each["violations"]] == []
+
+
+def test_attached_data_that_is_asked_for_twice_is_not_odd(door: Door) -> None:
+    door.start_service(disposition=10)
+    for query in ("disposition,disposition", "disposition&extensions=disposition"):
+        assert door.get(f"/services/1?extensions={query}").json["disposition"] == 10
+        assert advice(door) == []
+
+
+@pytest.mark.parametrize("name", ["auto_closed", "ttl", "expiration_time", "auto_complete_after"])
+def test_a_member_of_the_event_in_8_5_that_8_1_does_not_have(ucs: Door, name: str) -> None:
+    ucs.start_service(**{name: 5})
+    assert_advised(ucs, name, "another event")
+
+
+def test_an_association_before_the_start_of_the_service(door: Door) -> None:
+    door.start_service(timestamp=NOON)
+    assert door.post("/customers/C1/services/1", {"timestamp": EARLY}).status == 200
+    assert_advised(door, EARLY, "before the start of the service")
+    assert door.post("/customers/C1/services/1", {"timestamp": LATE}).status == 200
+    assert advice(door) == []
+
+
+def test_a_disposition_beside_the_states_of_a_transition(door: Door) -> None:
+    service = door.start_service()
+    leaving = {"state_id": door.start_state(service), "disposition": 7}
+    move = {"from": leaving, "to": {"state_type": 2}, "disposition": 8}
+    assert door.post(f"/services/{service}/states/transition", move).status in (200, 201)
+    assert_advised(door, "disposition", "another event")
+
+
+def test_attached_data_asked_for_in_another_case_than_it_was_sent_in_8_5(gms: Door) -> None:
+    gms.start_service(Feedback={"a": 1})
+    gms.get("/services/1?extensions=feedback")
+    assert_advised(gms, "feedback differs only by case from the attached data Feedback")
+    gms.get("/services/1?extensions=Feedback,other")
+    assert advice(gms) == []
+
+
+@pytest.mark.parametrize("seconds", [0, -1])
+def test_a_service_that_is_to_be_completed_at_once(gms: Door, seconds: int) -> None:
+    gms.start_service(auto_complete_after=seconds)
+    assert_advised(gms, "auto_complete_after leaves no time")
+
+
+def test_a_form_in_place_of_json_is_named_as_the_cause(door: Door) -> None:
+    reply = door.request("POST", "/services/start", b"contact_key=1", Content_Type="application/x-www-form-urlencoded")
+    assert reply.status == 400
+    assert advice(door) == ["the Content-Type is application/x-www-form-urlencoded; what comes is read as JSON"]

@@ -311,3 +311,39 @@ def test_what_an_event_orders_of_a_service_that_is_kept_as_it_is_gets_advice(gms
     for closed, names in ((False, ["ttl"]), (True, ["auto_closed", "ttl"])):
         start(gms, {"service": {"contact_key": "42", "ttl": 5, "auto_closed": closed}, "state": {}})
         assert [each.partition(" is not read")[0] for each in advice(gms)] == names
+
+
+REFUSED_LATER = {
+    "both-keys": {"service": {"customer_id": "A", "contact_key": "k"}, "state": {}},
+    "start-in-completed": {"service": {"customer_id": "A", "auto_closed": True}, "state": {}},
+}
+
+
+@pytest.mark.parametrize("reading", REFUSED_LATER)
+def test_what_a_reading_refuses_in_a_later_event_leaves_nothing_of_the_earlier_ones(gms: Door, reading: str) -> None:
+    gms.start_service(customer_id="Z", E={"a": "old"})
+    gms.mock.put(f"/__admin/readings/{reading}", {"value": "refuse"})
+    before = gms.mock.get("/__admin/state").json
+    first = {"service": {"customer_id": "Z", "E": {"a": "new"}}, "state": {}}
+    assert gms.post(PATH, {"services": [first, REFUSED_LATER[reading]]}).status == 400
+    assert gms.mock.get("/__admin/state").json == before
+    (violation,) = gms.mock.last_call()["violations"]
+    assert violation["fix"].endswith(f"or switch the reading {reading} to accept")
+
+
+def test_what_is_started_in_a_service_that_is_closed_at_once_gets_advice(gms: Door) -> None:
+    start(gms, {"service": {"customer_id": "A", "auto_closed": True}, "state": {}})
+    assert advice(gms) == ["the service was completed before this start"]
+    gms.mock.read_as(start_in_completed="refuse")
+    start(gms, {"service": {"customer_id": "B"}, "state": {}})
+    start(gms, {"service": {"customer_id": "B", "auto_closed": True}, "state": {}})
+    assert advice(gms) == ["auto_closed is not read, for the service was found, not started"]
+
+
+def test_parts_of_a_composite_start_get_the_advice_that_their_own_starts_get(gms: Door) -> None:
+    odd = {"service_id": 66, "timestamp": "2001-01-01T00:00:00.000Z"}
+    start(gms, {"service": {"customer_id": "A", "timestamp": NOON}, "state": odd, "task": odd})
+    composite = advice(gms)
+    for kind in ("state", "task"):
+        assert gms.post(f"/services/1/{kind}s/start", odd).status == 201
+        assert advice(gms) == composite[:2] == composite[2:]

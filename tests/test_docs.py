@@ -352,7 +352,7 @@ def operations_table() -> str:
     """What is mocked: one line for each operation, with the evidence of each generation."""
     found: dict[str, dict[str, str]] = {}
     for row in documented.read().operations:
-        found.setdefault(row.name, {})[row.api] = f"{row.id or 'no ID'}, {row.evidence}"
+        found.setdefault(row.name, {}).setdefault(row.api, f"{row.id or 'no ID'}, {row.evidence}")
     lines = ["| operation | 8.1 | 8.5 |", "|---|---|---|"]
     lines += [f"| `{name}` | {of.get('8.1', '')} | {of.get('8.5', '')} |" for name, of in found.items()]
     return "".join(f"{line}\n" for line in lines)

@@ -262,3 +262,42 @@ def test_a_schema_without_a_key_has_no_records_to_select(ucs: Door) -> None:
     path = with_offers(ucs, "service")
     for end in ("by/unique", "delete/by/unique"):
         assert_refused(ucs, f"{path}/extensions/Offers/{end}", {"code": "GOLD"}, "")
+
+
+@kinds
+def test_data_of_another_spelling_is_that_of_the_schema_in_8_1(ucs: Door, gms: Door, kind: str) -> None:
+    path = opened(gms, kind, offers=[GOLD, ICE], other={"a": 1})
+    unique = {**OFFERS, "unique": ["code"]}
+    assert ucs.post(f"/metadata/{kind}s/extensions", unique).status == 201
+    assert put(ucs, f"{path}/extensions/OFFERS/by/unique", {"code": "ICE", "price": 3}).status == 204
+    assert attached(ucs, path, "Offers") == [GOLD, {"code": "ICE", "price": 3}]
+    assert attached(ucs, path, "offers") == "absent"
+    assert put(ucs, f"{path}/extensions/offers", [GOLD]).status == 200
+    assert attached(ucs, path, "Offers") == [GOLD]
+    assert put(gms, f"{path}/extensions/oFFers", [ICE]).status == 200
+    assert ucs.request("DELETE", f"/metadata/{kind}s/extensions/OFFERS").status in (200, 204)
+    assert [name for name in gms.get(f"{path}?extensions=*").json if name.lower() == "offers"] == []
+    assert attached(gms, path, "other") == {"a": 1}
+
+
+@kinds
+def test_a_merge_that_cannot_be_says_why_and_quotes_the_row(gms: Door, kind: str) -> None:
+    path = opened(gms, kind, number=7)
+    for name, sent, words in (
+        ("number", {"a": 1}, "an object came, and the number 7 is recorded"),
+        ("new", 5, "cannot be merged with the number 5"),
+    ):
+        assert_refused(gms, f"{path}/extensions/{name}/merge", sent, "")
+        [violation] = gms.mock.last_call()["violations"]
+        assert words in violation["message"]
+        assert (violation["value"], violation["type"]) == (sent, "any JSON")
+    assert_refused(gms, f"{path}/extensions/new/merge", [1], "")
+    [violation] = gms.mock.last_call()["violations"]
+    assert (violation["value"], violation["fix"].startswith("send a map")) == ([1], True)
+
+
+def test_a_list_in_the_place_of_a_map_that_is_merged_is_told(gms: Door) -> None:
+    gms.mock.read_as(merge_list="accept")
+    path = opened(gms, "service", data={"a": 1})
+    assert put(gms, f"{path}/extensions/data/merge", [5]).status == 200
+    assert gms.mock.last_call()["advice"] == ["data was an object, and the list takes its place"]

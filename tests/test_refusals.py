@@ -9,6 +9,7 @@ import socket
 import struct
 from contextlib import closing
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -78,7 +79,7 @@ def refused(door: Door, reply: Reply, status: int, method: str = "POST", path: s
     assert reply.json.keys() == MEMBERS[door.api]
     if door.api == "8.1":
         assert reply.json["http_method"] == method
-        assert reply.json["uri"] == door.mock.base_url + path
+        assert reply.json["uri"] == door.mock.base_url + quote(path, safe="/:")
         assert isinstance(reply.json["code"], int)
     call = door.mock.get(f"/__admin/calls/{reply.headers['mockcs-call']}").json
     assert (call["state"], call["api"], call["response"]["status"]) == ("answered", door.api, status)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from mockcs.app import create_app
 from mockcs.settings import Settings
+from tests.conftest import Door
 from tests.histories import HISTORIES, NOON, Step, World
 
 UNIQUE = itertools.count()
@@ -216,3 +217,15 @@ def test_what_is_no_document_is_refused(body: bytes) -> None:
     before = client.get("/__admin/state").json
     assert client.put("/__admin/state", data=body).status_code == 400
     assert client.get("/__admin/state").json == before
+
+
+def test_a_state_with_the_deepest_body_that_is_taken_is_put_back(gms: Door) -> None:
+    deep: Any = 1
+    for _ in range(98):
+        deep = [deep]
+    service = gms.start_service()
+    gms.start_state(service, x=deep)
+    gms.start_task(service, customer_id=deep)
+    state = gms.mock.get("/__admin/state").json
+    assert gms.mock.put("/__admin/state", state).status == 200
+    assert gms.mock.get("/__admin/state").json == state

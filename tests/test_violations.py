@@ -293,3 +293,49 @@ def test_advice_on_a_name_in_a_composite_start_says_where_it_stands(gms: Door) -
     places = ["/services/0/service/contcat_key", "/services/0/task/tsak_type", "/services/1/service/contcat_key"]
     places += ["/services/1/task/tsak_type", "/services/1/taks"]
     assert sorted(each.split()[0] for each in advice) == sorted(places)
+
+
+FIXES: dict[str, tuple[str, str, Any, str]] = {
+    "a boolean in the case of Python": ("POST", "/services/start", {"auto_closed": "True"}, "send true without quotes"),
+    "no boolean at all": ("POST", "/services/start", {"auto_closed": "yes"}, "send true or false, or leave"),
+    "beyond 64 bits": ("POST", "/services/start", {"service_type": 2**63}, "send a number within 64-bit integers"),
+    "nested too deep": ("POST", "/services/start", b"[" * 200, "nest it less deep"),
+    "a query in the case of Python": ("GET", "/services/1?active_states=True", None, "send true"),
+    "an id that is a name": (
+        "GET",
+        "/services/361-a379cd2b-6fd4-4e44-8d4c-9b6b5f6a9c11",
+        None,
+        "send the service_id that the server gave, or switch the reading service-id to string",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", FIXES)
+def test_the_fix_is_what_would_pass(gms: Door, case: str) -> None:
+    method, path, body, fix = FIXES[case]
+    sent = {"contact_key": "1", **body} if isinstance(body, dict) else body or b""
+    reply = gms.request(method, path, sent)
+    assert reply.status == 400
+    [violation] = call_of(gms, reply)["violations"]
+    assert violation["fix"].startswith(fix)
+    assert "True, False" not in violation["message"]
+
+
+def test_what_came_in_a_query_is_told_as_it_came(gms: Door) -> None:
+    reply = gms.get("/services/1?active_states=True")
+    [violation] = call_of(gms, reply)["violations"]
+    assert violation["message"] == "active_states must be true or false, not True"
+
+
+def test_an_unlisted_member_is_named_by_the_answer(ucs: Door) -> None:
+    ucs.mock.read_as(unlisted_member="refuse")
+    reply = ucs.post("/server/mode", {"mode": "production", "zz": 1})
+    assert reply.json["description"].startswith("bad parameter 'zz' reason : ")
+    assert call_of(ucs, reply)["violations"][0]["fix"].endswith("or switch the reading unlisted-member to accept")
+
+
+def test_a_service_that_is_gone_is_named_by_the_id_that_was_sent(gms: Door) -> None:
+    gms.mock.read_as(service_id="string")
+    service = gms.start_service()
+    assert gms.request("DELETE", f"/services/{service}").status in (200, 204)
+    assert gms.get(f"/services/{service}").json["message"].endswith(f" : {service}")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from mockcs.aggregate import (
+    check_keys,
     empty_keys,
     idle_of,
     new_service,
     ordered_expiry,
     other_ids,
-    refuse,
     short_life,
+    start_doubts,
     start_part,
+    started_late,
     take_over,
     unknown_states,
 )
@@ -28,6 +30,8 @@ _ABSENT = object()
 def composite_start(store: Store, params: Params) -> Answer:
     """Find or start the service, state and task of each event (Composite Start, 8.5.1)."""
     events: tuple[CompositeEvent, ...] = params.body
+    for event in events:  # before anything is stored, for all is done or nothing
+        _check(store, params, event)
     outcomes = [_Outcome(store, params, event) for event in events]
     bodies = [outcome.body() for outcome in outcomes]
     bare = params.readings["composite-wrapper"] == "bare"
@@ -46,7 +50,6 @@ class _Outcome:
     def __init__(self, store: Store, params: Params, event: CompositeEvent) -> None:
         self._store = store
         self._params = params
-        self._exact = params.readings["composite-match"] == "exact"
         self.changes: list[Change] = []
         self.advice: list[str] = []
         self.created: dict[str, bool] = {}
@@ -72,18 +75,17 @@ class _Outcome:
         return created if self._params.readings["composite-created"] == "boolean" else str(created).lower()
 
     def _service(self, event: Event) -> Resource:
-        if self._params.readings["both-keys"] == "refuse" and {"customer_id", "contact_key"} <= event.own.keys():
-            refuse("both-keys", "both customer_id and contact_key are given")
         self.advice += empty_keys(event)
-        found = self._found_service(event.own)
+        found = _found_service(self._store, self._params, event.own)
         if found is not None:
             service = self._took_over(found, event)
         else:
             service = self._noted(new_service(self._store, self._params, event), created=True)
-        self.advice += short_life(self._store, service.expires)
+        self.advice += short_life(self._store, service.expires, service.idle)
         return service
 
     def _part(self, kind: str, event: Event, state_id: int | None = None) -> Resource:
+        self.advice += start_doubts(self._params, self.service, event)
         if state_id is None:
             self.advice += unknown_states(self._store, self.service, event)
         else:
@@ -94,22 +96,9 @@ class _Outcome:
         part = start_part(self._store, kind, self.service, event, state_id)
         return self._noted(part, created=True)
 
-    def _found_service(self, own: Document) -> Resource | None:
-        compared = _SERVICE_MEMBERS if self._exact else tuple(name for name in _SERVICE_MEMBERS if name in own)
-        member = "customer_id" if "customer_id" in own else "contact_key"
-        value = own[member]
-        if "service_type" in compared:
-            keys = [typed_twins("service", member, value, own.get("service_type"))]
-        elif member == "customer_id":
-            keys = [history(value, active=True)]
-        else:
-            keys = [anonymous(value, active=True), associated(value)]
-        candidates = self._store.newest_first("service", *keys)
-        return next((each for each in candidates if _agree(each.members, own, compared)), None)
-
     def _found_part(self, kind: str, own: Document) -> Resource | None:
         name = f"{kind}_type"
-        if name in own or self._exact:
+        if name in own or _is_exact(self._params):
             key = typed_twins(kind, "service", self.service.id, own.get(name))
         else:
             key = parts(kind, self.service.id, active=True)
@@ -140,6 +129,32 @@ class _Outcome:
             shown = written(number, form) if resource.kind == "service" else number
             self.changes.append((resource.kind, shown, "created" if created else "updated"))
         return resource
+
+
+def _check(store: Store, params: Params, event: CompositeEvent) -> None:
+    """Refuse what a reading forbids."""
+    check_keys(params, event.service)
+    ended = is_true(event.service.orders.get("auto_closed")) and params.readings["start-in-completed"] == "refuse"
+    if ended and _found_service(store, params, event.service.own) is None:
+        started_late(params, "start")
+
+
+def _is_exact(params: Params) -> bool:
+    return params.readings["composite-match"] == "exact"
+
+
+def _found_service(store: Store, params: Params, own: Document) -> Resource | None:
+    compared = _SERVICE_MEMBERS if _is_exact(params) else tuple(name for name in _SERVICE_MEMBERS if name in own)
+    member = "customer_id" if "customer_id" in own else "contact_key"
+    value = own[member]
+    if "service_type" in compared:
+        keys = [typed_twins("service", member, value, own.get("service_type"))]
+    elif member == "customer_id":
+        keys = [history(value, active=True)]
+    else:
+        keys = [anonymous(value, active=True), associated(value)]
+    candidates = store.newest_first("service", *keys)
+    return next((each for each in candidates if _agree(each.members, own, compared)), None)
 
 
 def _unread(event: Event, *, updates: bool) -> list[str]:

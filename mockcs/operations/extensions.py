@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict, replace
 from typing import Any
 
 from mockcs.aggregate import changed, part_of, service_of, tolerated
@@ -11,7 +12,7 @@ from mockcs.extensions import Extension, extension_of
 from mockcs.messages import Answer, Document, Violation
 from mockcs.store import Resource, Store
 from mockcs.terms import Params
-from mockcs.violations import shown
+from mockcs.violations import kind_of, shown
 
 _ABSENT, _UNCHANGED = object(), object()
 _Edit = Callable[[Params, Resource, str, bytes | None, list[str]], Any]
@@ -81,12 +82,21 @@ def _edited(store: Store, params: Params, resource: Resource, edit: _Edit) -> An
     sent = params.path.get("ext_name") or params.path["extension_name"]
     schema = store.extension_schemas.get((resource.kind, sent.casefold())) if params.terms.api == "8.1" else None
     name = extension_of(schema).name if schema else sent
+    if schema:
+        resource = _respelt(resource, name)
     advice = _doubtful_name(store, params, resource, name)
     value = edit(params, resource, name, schema, advice)
     if value is _UNCHANGED:
         return Answer(advice=tuple(advice))
     store.update(resource, extensions={**resource.extensions, name: value})
     return Answer(changes=((resource.kind, changed(resource, params), "updated"),), advice=tuple(advice))
+
+
+def _respelt(resource: Resource, name: str) -> Resource:
+    """The resource with what was attached under another spelling of a schema's name, through 8.5, under that name."""
+    folded = name.casefold()
+    extensions = {name if each.casefold() == folded else each: value for each, value in resource.extensions.items()}
+    return replace(resource, extensions=extensions)
 
 
 def _doubtful_name(store: Store, params: Params, resource: Resource, name: str) -> list[str]:
@@ -101,28 +111,27 @@ def _replaced(params: Params, resource: Resource, name: str, _: bytes | None, __
     return params.body
 
 
-def _merged(params: Params, resource: Resource, name: str, _: bytes | None, __: list[str]) -> Any:
+def _merged(params: Params, resource: Resource, name: str, _: bytes | None, advice: list[str]) -> Any:
     given, recorded = params.body, resource.extensions.get(name)
     lists = isinstance(given, list) or isinstance(recorded, list)
     if lists:
-        tolerated(params, "merge-list", "merging works for maps, not for lists (Merge Extension Data, 8.5.2)")
+        sentence = "merging works for maps, not for lists (Merge Extension Data, 8.5.2)"
+        tolerated(params, "merge-list", sentence, "send a map, or update the whole extension", given)
     if name not in resource.extensions and isinstance(given, dict | list):
         return given
     if isinstance(given, dict) and isinstance(recorded, dict):
         keeps = params.readings["merge-existing-key"] == "keep"
         return {**given, **recorded} if keeps else {**recorded, **given}
+    if isinstance(given, dict | list) and isinstance(recorded, list):
+        return [*recorded, *(given if isinstance(given, list) else [given])]
     if isinstance(given, list):
-        return [*recorded, *given] if isinstance(recorded, list) else given
-    if isinstance(given, dict) and isinstance(recorded, list):
-        return [*recorded, given]
-    message = f"{name} cannot be merged: what is recorded and what came are of different kinds"
-    row = {
-        "table": "extension_value",
-        "field": "<extension>",
-        "mandatory": "yes",
-        "page": "Merge Extension Data, 8.5.2",
-    }
-    violation = Violation("", shown(given), message, "send a map", row)
+        advice.append(f"{name} was {kind_of(recorded)}, and the list takes its place")
+        return given
+    message = f"{name} cannot be merged with {kind_of(given)}: merging adds the keys of a map"
+    if isinstance(given, dict):
+        message = f"{name} cannot be merged: an object came, and {kind_of(recorded)} is recorded"
+    row = {**asdict(params.terms.table("extension_value").open_row), "page": "Merge Extension Data, 8.5.2"}
+    violation = Violation("", shown(given), message, "send a map, or update the whole extension", row)
     raise Refusal("bad_parameter", (violation,), field=name, reason=message)
 
 
@@ -167,9 +176,12 @@ def _record(
 def _refuse_keyless(extension: Extension) -> None:
     names = " or ".join(" and ".join(key) for key in extension.keys) or "none, so no record can be selected"
     message = f"the body lacks the unique attributes of {extension.name}: {names}"
+    fix = "add the unique attributes of the record"
     if not extension.many:
         message = f"{extension.name} is single-valued; only a multi-valued extension has records to select"
+    if not extension.many or not extension.keys:
+        fix = f"update the whole extension, with PUT .../extensions/{extension.name}"
     row = {"table": "extension_schema", "field": "unique", "type": "string[]", "mandatory": "no"}
     page = {"page": "Update Record In Service Extension, 8.1.x"}
-    violation = Violation("", None, message, "add the unique attributes of the record", row | page)
+    violation = Violation("", None, message, fix, row | page)
     raise Refusal("bad_parameter", (violation,), field="unique", reason=message)

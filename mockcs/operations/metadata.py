@@ -65,8 +65,8 @@ def _delete(store: Store, params: Params, kind: str) -> Answer:
     store.extension_schemas = {each: text for each, text in store.extension_schemas.items() if each != key}
     changes = [("extension_schema", own, "deleted")]
     for resource in store.all(kind):
-        if own in resource.extensions:
-            kept = {name: value for name, value in resource.extensions.items() if name != own}
+        kept = {name: value for name, value in resource.extensions.items() if name.casefold() != own.casefold()}
+        if len(kept) < len(resource.extensions):
             store.update(resource, extensions=kept)
             changes.append((kind, changed(resource, params), "updated"))
     return Answer(changes=tuple(changes), advice=_doubts(store, kind))

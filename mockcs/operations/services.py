@@ -6,6 +6,8 @@ from functools import partial
 
 from mockcs.aggregate import (
     changed,
+    check_keys,
+    completed_again,
     doubtful_time,
     empty_keys,
     end_service,
@@ -32,14 +34,13 @@ from mockcs.terms import Params
 def start_service(store: Store, params: Params) -> Answer:
     """Start a service; the server gives the id (Start Service, 8.5.1)."""
     event, readings = params.event(), params.readings
-    if readings["both-keys"] == "refuse" and {"customer_id", "contact_key"} <= event.own.keys():
-        refuse("both-keys", "both customer_id and contact_key are given")
+    check_keys(params, event)
     service = new_service(store, params, event)
     service_id = written(service.id, readings["service-id"])
     ids = {"service_id": service_id}
     form = ("services", "service").index(readings["start-service-location"])
     changes = (("service", service_id, "created"),)
-    advice = (*short_life(store, service.expires), *empty_keys(event))
+    advice = (*short_life(store, service.expires, service.idle), *empty_keys(event))
     return Answer(ids, ids, location=form, changes=changes, advice=advice)
 
 
@@ -49,8 +50,10 @@ def associate_service(store: Store, params: Params) -> Answer:
     event = params.event()
     event.own["customer_id"] = params.path["customer_id"]
     take_over(store, service, event)
-    advice = () if service.active else ("the service was completed before it was associated",)
-    return Answer(changes=_changed(service, params, "updated"), advice=advice)
+    advice = [*doubtful_time(service, event)]
+    if not service.active:
+        advice.append("the service was completed before it was associated")
+    return Answer(changes=_changed(service, params, "updated"), advice=tuple(advice))
 
 
 def complete_service(store: Store, params: Params) -> Answer:
@@ -60,7 +63,7 @@ def complete_service(store: Store, params: Params) -> Answer:
     cascade = params.readings["complete-cascades"] == "yes"
     advice = [*doubtful_time(service, event), *other_ids(event, service_id=changed(service, params))]
     if not service.active:
-        advice.append(tolerated(params, "complete-again", "the service was completed already"))
+        advice.append(completed_again(params, service))
     open_parts = 0 if cascade else len(store.parts(service.id, active=(True,)))
     if open_parts:
         advice.append(f"the service is completed while {open_parts} of its states and tasks are open")
@@ -81,11 +84,12 @@ def update_expiration_time(store: Store, params: Params) -> Answer:
     service = service_of(store, params)
     if not params.body.keys() & {"ttl", "expiration_time"}:
         nothing = "neither ttl nor expiration_time is given, so nothing changes"
-        return Answer(advice=(tolerated(params, "expiration-none-given", nothing),))
+        fix = "give ttl or expiration_time"
+        return Answer(advice=(tolerated(params, "expiration-none-given", nothing, fix),))
     expires = ordered_expiry(store, params.terms, Event({}, {}, params.body, {}))
     if expires is not None and expires <= store.now and params.readings["expiration-in-past"] == "refuse":
-        refuse("expiration-in-past", "the expiration lies in the past")
-    advice = short_life(store, expires)
+        refuse("expiration-in-past", "the expiration lies in the past", "give a time that is to come")
+    advice = tuple(short_life(store, expires))
     store.update(service, expires=expires)
     settle(store)  # a time in the past is up at once
     gone = store.get("service", service.id) is None

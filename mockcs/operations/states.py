@@ -6,16 +6,14 @@ from dataclasses import replace
 
 from mockcs.aggregate import (
     complete_in_path,
-    doubtful_time,
     end_part,
-    other_ids,
     part_in,
     part_of,
     query_parts,
     service_of,
+    start_doubts,
     start_in_path,
     start_part,
-    tolerated,
 )
 from mockcs.ids import written
 from mockcs.messages import Answer, Event
@@ -43,9 +41,7 @@ def perform_state_transition(store: Store, params: Params) -> Answer:
     leaving, to = event.orders["from"], event.orders["to"]
     old = part_in(store, service, "state", leaving["state_id"])
     service_id = written(service.id, params.readings["service-id"])
-    advice = [*doubtful_time(service, event), *other_ids(event, service_id=service_id)]
-    if not service.active:
-        advice.append(tolerated(params, "start-in-completed", "the service was completed before this transition"))
+    advice = [*start_doubts(params, service, event, "transition")]
     own = {name: leaving[name] for name in _FROM[1:] if name in leaving}
     advice += end_part(store, params, old, replace(event, own=own))
     begun = {name: to[name] for name in _TO if name in to} | {"previous_state_id": old.id}
