@@ -33,10 +33,10 @@ def unread(names: Iterable[str], documented: frozenset[str]) -> tuple[str, ...]:
 @lru_cache(maxsize=4096)
 def _near(name: str, documented: frozenset[str]) -> str | None:
     folded = name.casefold()
-    return next((other for other in sorted(documented) if folded == other or _one_edit(folded, other)), None)
+    return next((other for other in sorted(documented) if folded == other or is_one_edit(folded, other)), None)
 
 
-def _one_edit(one: str, other: str) -> bool:
+def is_one_edit(one: str, other: str) -> bool:
     """Whether a letter more, less or changed, or two neighbours swapped, makes one the other."""
     if abs(len(one) - len(other)) > 1:
         return False
@@ -52,8 +52,8 @@ def _one_edit(one: str, other: str) -> bool:
     )
 
 
-def unknown_url(method: str, path: str) -> str:
-    """Advice on a call that no operation answers."""
+def unknown_url(method: str, path: str, near: str) -> str:
+    """Advice on a call that no operation answers; `near` is the path that was probably meant."""
     if path.removeprefix("/genesys/1/cs").startswith(_NOT_MOCKED) or path.endswith("/interactions"):
         return f"{method} {path} is of the profiles, identification and interactions, which mockcs does not mock"
-    return f"no documented operation is {method} {path}"
+    return f"no documented operation is {method} {path}" + (f"; did you mean {near}?" if near else "")

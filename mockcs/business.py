@@ -84,6 +84,23 @@ class BusinessAttributes:
         """The attribute to which a member of a service, state or task is mapped."""
         return self._mapped.get((kind, member)) if self._mapped else None
 
+    def as_ids(self, kind: str, members: Document, place: str, broken: list[Violation]) -> Document:
+        """The members with the values of business attributes as DB ids; an unknown value is one more violation."""
+        found = dict(members)
+        for name, value in members.items():
+            if name in ("started", "completed") and isinstance(value, dict):
+                found[name] = self.as_ids(kind, value, f"{place}/{name}", broken)
+                continue
+            attribute = self.mapped(kind, name)
+            whole = not isinstance(value, float) or value.is_integer()  # 40.0 is an integer
+            if attribute is not None and whole and not isinstance(value, bool | dict | list | None):
+                dbid = attribute.id_of(value)
+                if dbid is None:
+                    broken.append(attribute.violation(kind, name, value, f"{place}/{name}"))
+                else:
+                    found[name] = dbid
+        return found
+
     def named(self, full_name: str) -> Attribute | None:
         """The attribute behind a full name such as `Service.type` or `State.media_type`."""
         kind, _, field = full_name.partition(".")

@@ -7,7 +7,6 @@ import time
 from dataclasses import replace
 
 from mockcs.access import check, check_mode, check_parts
-from mockcs.advice import unknown_url
 from mockcs.calls import line_of
 from mockcs.dialects import JSON, api_of, refused
 from mockcs.errors import Refusal
@@ -107,7 +106,7 @@ def _struck(space: Space, route: Route, request: Request, api: str, notes: Notes
 def _answered(space: Space, route: Route, request: Request, notes: Notes) -> Response:
     target = route.target
     if target is None:
-        notes.advice.append(unknown_url(request.method, request.path))
+        notes.advice.append(route.advice)
         raise Refusal("method_not_allowed" if route.allow else "unknown_url")
     if request.digest is not None:
         raise Refusal("body_too_large", limit=space.settings.max_body)

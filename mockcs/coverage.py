@@ -32,7 +32,7 @@ class Coverage:
         self._tables: dict[tuple[str, str], _Met] = {}
         self._refused: set[_Key] = set()
         self._operations: dict[_Key, bool] = {}
-        self._values: set[_Key] = set()
+        self._values: dict[_Key, bool] = {}
         self._errors: set[_Key] = set()
 
     def note(
@@ -51,28 +51,29 @@ class Coverage:
         row = (api, operation)
         if not self._operations.get(row):
             self._operations[row] = not error
-        if error:
-            for violation in violations:
-                self._refused.add((api, violation["table"] or "", violation["field"] or ""))
-            return
+        for violation in violations:
+            self._refused.add((api, violation["table"] or "", violation["field"] or ""))
         for table, document in seen:
-            self._meet(api, table, document)
+            self._meet(api, table, document, refused=bool(error))
 
-    def _meet(self, api: str, table: str, document: Document) -> None:
+    def _meet(self, api: str, table: str, document: Document, *, refused: bool) -> None:
         met = self._tables.get((api, table))
         if met is None:
             # Read off a table when it is met: most spaces meet few of them.
             met = self._tables[api, table] = _Met(self._manual, api, table)
-        if not met.names.issuperset(document):
+        if refused:
+            self._refused.update((api, table, name) for name in document)
+        elif not met.names.issuperset(document):
             met.names.update(document)
         for name in met.enumerated:
             if name in document:
-                self._values.add((api, table, name, str(document[name]).lower()))
+                value = (api, table, name, str(document[name]).lower())
+                self._values[value] = self._values.get(value, False) or not refused
         for name, nested in met.nested.items():
             given = document.get(name)
             for each in given if isinstance(given, list) else [given]:
                 if isinstance(each, dict):
-                    self._meet(api, nested, each)
+                    self._meet(api, nested, each, refused=refused)
 
     def document(self) -> Document:
         """Every item with its status, and how much of the generations that were called was met, in per cent."""
@@ -87,8 +88,7 @@ class Coverage:
 
     def _operation_items(self) -> Iterator[Document]:
         for api, name in dict.fromkeys((row.api, row.name) for row in self._manual.operations):
-            met = self._operations.get((api, name))
-            yield {"api": api, "operation": name, "status": NEVER if met is None else EXERCISED if met else REFUSED}
+            yield {"api": api, "operation": name, "status": _status(self._operations.get((api, name)))}
 
     def _field_items(self) -> Iterator[Document]:
         for api, table in _tables(self._manual):
@@ -103,7 +103,7 @@ class Coverage:
         for api, table in _tables(self._manual):
             for field, values in _enumerated(self._manual, api, table).items():
                 for value in values:
-                    status = EXERCISED if (api, table, field, value.lower()) in self._values else NEVER
+                    status = _status(self._values.get((api, table, field, value.lower())))
                     yield {"api": api, "table": table, "field": field, "value": value, "status": status}
 
     def _error_items(self) -> Iterator[Document]:
@@ -111,6 +111,11 @@ class Coverage:
         for key, server in self._manual.errors:
             status = EXERCISED if (server, key) in self._errors else NEVER
             yield {"api": apis[server], "server": server, "error": key, "status": status}
+
+
+def _status(answered: bool | None) -> str:
+    """Of what was met and answered, met and refused, or never met (None)."""
+    return NEVER if answered is None else EXERCISED if answered else REFUSED
 
 
 def percent_of(items: dict[str, list[Document]]) -> float:

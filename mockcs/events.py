@@ -8,6 +8,7 @@ from typing import Any
 
 from mockcs.documented import RESOURCE_OF, Field
 from mockcs.extensions import Extension, extension_of
+from mockcs.ids import KINDS
 from mockcs.messages import CompositeEvent, Document, Event, Notes, Violation
 from mockcs.resources import is_true
 from mockcs.store import Store
@@ -36,9 +37,19 @@ class Events:
         if table.name in RESOURCE_OF:
             return self._event(table, document)
         self._look_into(table, document, "")
-        if table.name == "composite_start" and not self._broken:
-            return tuple(self._composite(each, f"/services/{n}") for n, each in enumerate(document["services"]))
-        return document
+        if table.name != "composite_start":
+            return document
+        if self._broken:
+            self._look_at_parts(document.get("services"))
+            return document
+        return tuple(self._composite(each, f"/services/{n}") for n, each in enumerate(document["services"]))
+
+    def _look_at_parts(self, services: Any) -> None:
+        """Tell what else there is to say of the events of a composite start that is refused."""
+        for number, event in enumerate(services if isinstance(services, list) else ()):
+            for kind in KINDS if isinstance(event, dict) else ():
+                if isinstance(event.get(kind), dict):
+                    self._event(self._terms.table(f"{kind}_start_event"), event[kind], f"/services/{number}/{kind}")
 
     @property
     def _table(self) -> Table:
@@ -82,27 +93,14 @@ class Events:
         return event
 
     def _with_ids(self, kind: str, event: Event, place: str) -> Event:
-        own, occasion = (self._mapped(kind, members, place) for members in (event.own, event.occasion))
+        mapped, broken = self._terms.business.as_ids, self._broken
+        own, occasion = (mapped(kind, members, place, broken) for members in (event.own, event.occasion))
         # The orders of a state transition hold what the states take over.
         orders = {
-            name: self._mapped(kind, value, f"{place}/{name}") if isinstance(value, dict) else value
+            name: mapped(kind, value, f"{place}/{name}", broken) if isinstance(value, dict) else value
             for name, value in event.orders.items()
         }
         return replace(event, own=own, occasion=occasion, orders=orders)
-
-    def _mapped(self, kind: str, members: Document, place: str) -> Document:
-        """The members with the values of business attributes as DB ids; an unknown value is a violation."""
-        found = dict(members)
-        for name, value in members.items():
-            attribute = self._terms.business.mapped(kind, name)
-            whole = not isinstance(value, float) or value.is_integer()  # 40.0 is an integer
-            if attribute is not None and whole and not isinstance(value, bool | dict | list | None):
-                dbid = attribute.id_of(value)
-                if dbid is None:
-                    self._broken.append(attribute.violation(kind, name, value, f"{place}/{name}"))
-                else:
-                    found[name] = dbid
-        return found
 
     def _look_into(self, table: Table, document: Document, place: str) -> None:
         """Tell what is not read, of a document without attached data and of those in it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Container
 from dataclasses import dataclass
 
 LARGEST = {"service": 2**63 - 1, "state": 2**31 - 1, "task": 2**31 - 1}
@@ -18,6 +19,13 @@ class Ids:
     service: int = 1
     state: int = 1
     task: int = 1
+
+    def free(self, kind: str, taken: Container[int]) -> int:
+        """The first id from the next one on that is not taken; behind the largest it begins anew."""
+        number: int = getattr(self, kind)
+        while number in taken or number > LARGEST[kind]:
+            number = 1 if number > LARGEST[kind] else number + 1
+        return number
 
 
 def written(number: int, form: str) -> int | str:

@@ -23,7 +23,7 @@ MEMBERS = (*_TEXTS, *_MAPPINGS, "body", "body_schema", "status", *_FLAGS)
 """What a match may ask for."""
 _BODIES = {"body", "body_schema"}
 CUT = "the body was cut, so it cannot be compared"
-_SHOWN = 60
+_SHOWN, _BEFORE = 60, 10  # characters of a value, and of what stands before a difference in it
 _SIMPLE = (str, int, float, bool, type(None))
 _NUMBERS = bytes(0x30 if byte in b"0123456789." else 0x65 if byte in b"eE" else 0x20 for byte in range(256))
 _ROUNDED = b"0" * 16
@@ -147,7 +147,18 @@ def differences(wanted: Any, found: Any, place: str) -> Iterator[str]:
         for number, (one, other) in enumerate(zip(wanted, found, strict=False)):
             yield from differences(one, other, f"{place}[{number}]")
     elif isinstance(wanted, bool) is not isinstance(found, bool) or wanted != found:
-        yield f"{place}: wanted {_shown(wanted)}, was {_shown(found)}"
+        shown, was = _beside(wanted, found)
+        yield f"{place}: wanted {_shown(shown)}, was {_shown(was)}"
+
+
+def _beside(wanted: Any, found: Any) -> tuple[Any, Any]:
+    """Two values as a difference shows them: long texts from a little before the place where they differ."""
+    if isinstance(wanted, str) and isinstance(found, str):
+        pairs = enumerate(zip(wanted, found, strict=False))
+        same = next((at for at, (one, other) in pairs if one != other), min(len(wanted), len(found)))
+        if same > _SHOWN // 2:
+            return f"…{wanted[same - _BEFORE :]}", f"…{found[same - _BEFORE :]}"
+    return wanted, found
 
 
 @dataclass(frozen=True, slots=True)

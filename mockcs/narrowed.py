@@ -22,7 +22,14 @@ def checker(schema: Document) -> jsonschema.Draft202012Validator:
 
     plain, extend = jsonschema.Draft202012Validator, cast("Any", jsonschema.validators.extend)
     walk = _Walk(plain.VALIDATORS)
-    narrowed = extend(plain, {"properties": walk.properties, "items": walk.items, "anyOf": walk.any_of})
+    keywords = {
+        "properties": walk.properties,
+        "items": walk.items,
+        "anyOf": walk.any_of,
+        "pattern": walk.pattern,
+        "patternProperties": walk.pattern_properties,
+    }
+    narrowed = extend(plain, keywords)
     # With a registry of its own, jsonschema fetches nothing.
     return cast("jsonschema.Draft202012Validator", narrowed(schema, registry=referencing.Registry()))
 
@@ -57,6 +64,19 @@ class _Walk:
         for place, value in enumerate(document[first:] if isinstance(document, list) else (), first):
             if self._refuses(schema, schema, value):
                 yield from checker.descend(value, schema, path=place)
+
+    def pattern(self, _: Any, pattern: str, value: Any, __: Document) -> Iterator[Any]:
+        # A pattern that takes for ever stops all threads in Python's re, and none in jsonschema-rs.
+        if self._refuses(pattern, {"pattern": pattern}, value):
+            from jsonschema import ValidationError  # noqa: PLC0415 - see checker
+
+            yield ValidationError(f"{value!r} does not match {pattern!r}")
+
+    def pattern_properties(self, checker: Any, patterns: Any, document: Any, _: Document) -> Iterator[Any]:
+        for pattern, schema in patterns.items() if isinstance(document, dict) else ():
+            for name, value in document.items():
+                if not self._refuses(pattern, {"pattern": pattern}, name):
+                    yield from checker.descend(value, schema, path=name, schema_path=pattern)
 
     def any_of(self, checker: Any, choices: Any, document: Any, owner: Document) -> Iterator[Any]:
         if self._refuses(choices, {"anyOf": choices}, document):

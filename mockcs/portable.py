@@ -13,7 +13,7 @@ from mockcs.errors import MockcsError
 from mockcs.extensions import full_form
 from mockcs.ids import KINDS, LARGEST, Ids
 from mockcs.json_text import NotJson, loads, pack, unpack
-from mockcs.messages import Document
+from mockcs.messages import Document, Violation
 from mockcs.resources import EVERYTHING, LISTS, View
 from mockcs.schemas import DATE_TIME
 from mockcs.space import Space
@@ -40,7 +40,7 @@ def state_of(space: Space) -> Document:
             f"{kind}s": [unpack(text) for (of, _), text in store.extension_schemas.items() if of == kind]
             for kind in KINDS
         },
-        "ids": asdict(store.ids),
+        "ids": asdict(store.free_ids()),
         "server_mode": store.mode,
         "readings": dict(space.choices()),
     }
@@ -90,8 +90,7 @@ def plant(space: Space, document: Document) -> Resource:
     `started` and its timestamp may be left out, and `completed` in a list of completed ones; then now counts.
     Raises MockcsError, and changes nothing, for a document that no query could show. To be called under the lock.
     """
-    store = space.store
-    ids = store.ids
+    store, ids = space.store, space.store.ids
     store.ids = Ids(**asdict(ids))
     try:
         return _add(space, store, _filled(store, document, "service", completed=None), "")
@@ -169,8 +168,8 @@ def _add(space: Space, store: Store, document: Any, place: str) -> Resource:
         idle=own.get("idle"),
         touched=own.get("touched", store.now),
     )
-    for kind, part in parts:
-        store.add(_resource(space, kind, part, int(part[f"{kind}_id"]), number))
+    for part in [_resource(space, kind, part, int(part[f"{kind}_id"]), number) for kind, part in parts]:
+        store.add(part)
     store.add(service)  # last, for a part that comes later would count as its being touched
     return service
 
@@ -233,6 +232,10 @@ def _is_objects(value: Any) -> bool:
 def _resource(space: Space, kind: str, document: Document, number: int, service_id: int) -> Resource:
     known = space.manual.names(_API, kind)
     members = {name: value for name, value in document.items() if name in known and name not in _HELD}
+    broken: list[Violation] = []
+    members = space.regime.business.as_ids(kind, members, "", broken)
+    if broken:
+        raise _wrong(f"{kind} {number}{broken[0].pointer}", broken[0].message, broken[0].fix)
     attached = {name: value for name, value in document.items() if name not in known and name not in _HELD}
     attached |= document.get(_OWN, {}).get("attached", {})
     state_id = document.get("state_id") if kind == "task" else None

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from mockcs.advice import is_one_edit, unknown_url
 from mockcs.documented import PREFIXES, Manual, Operation
 from mockcs.messages import record
 from mockcs.operations import Function, functions
@@ -36,11 +38,15 @@ class _Node:
 
 @record
 class Route:
-    """Where a request goes: the target, None for an unknown URL or a wrong method; the path's variables; `Allow`."""
+    """Where a request goes: the target and the path's variables.
+
+    Without a target it goes nowhere: `allow` are the methods of its URL, none of an unknown one; `advice` says so.
+    """
 
     target: Target | None
     path_params: Mapping[str, str]
     allow: str = ""
+    advice: str = ""
 
 
 class Routes:
@@ -49,6 +55,7 @@ class Routes:
     def __init__(self, manual: Manual) -> None:
         self._root = _Node()
         self._literal: dict[tuple[str, str], Route] = {}
+        self._words: defaultdict[str, list[list[str]]] = defaultdict(list)
         self._functions = functions(manual)
         for operation in manual.operations:
             self._add(operation)
@@ -60,17 +67,39 @@ class Routes:
             return literal
         found = _walk(self._root, path.split("/"), 1, ())
         if found is None:
-            return Route(None, {})
+            return Route(None, {}, advice=unknown_url(method, path, self._meant(method, path)))
         node, values = found
         target = node.targets.get(method)
         if target is None:
-            return Route(None, {}, ", ".join(sorted(node.targets)))
+            allow = ", ".join(sorted(node.targets))
+            return Route(None, {}, allow, f"{path} takes {allow}, not {method}")
         return Route(target, dict(zip(target.variables, values, strict=True)))
+
+    def _meant(self, method: str, path: str) -> str:
+        """The documented path that an unknown one was probably meant for; empty for none."""
+        prefix = PREFIXES["8.5"]
+        single = path.replace(prefix * 2, prefix)
+        near = (single, single.rstrip("/"), single.replace("//", "/"), prefix + path, path.removeprefix(prefix))
+        for other in (*near, *self._misspelt(method, path.split("/"))):
+            found = _walk(self._root, other.split("/"), 1, ()) if other != path else None
+            if found is not None and method in found[0].targets:
+                return other
+        return ""
+
+    def _misspelt(self, method: str, segments: list[str]) -> Iterator[str]:
+        """The documented paths whose words are the segments but for one edit in each."""
+        for words in self._words[method]:
+            if len(words) == len(segments):
+                pairs = [(word or given, given) for word, given in zip(words, segments, strict=True)]
+                if all(word == given or is_one_edit(word, given) for word, given in pairs):
+                    yield "/".join(word for word, _ in pairs)
 
     def _add(self, operation: Operation) -> None:
         node, variables = self._root, []
         prefix = PREFIXES[operation.api]
-        for segment in (prefix + operation.path).split("/")[1:]:
+        segments = (prefix + operation.path).split("/")
+        self._words[operation.method].append(["" if _VARIABLE.fullmatch(each) else each for each in segments])
+        for segment in segments[1:]:
             variable = _VARIABLE.fullmatch(segment)
             if variable:
                 variables.append(variable[1])

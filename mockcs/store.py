@@ -7,7 +7,7 @@ from dataclasses import replace
 from heapq import heappop, heappush, merge
 from typing import Any
 
-from mockcs.ids import LARGEST, Ids
+from mockcs.ids import KINDS, Ids
 from mockcs.index import Index, anonymous, associated, history, parts, typed_twins
 from mockcs.json_text import pack, unpack
 from mockcs.messages import Document, record
@@ -134,11 +134,13 @@ class Store:
             return []
         return [(name, known[name.casefold()]) for name in names if name not in spelt and name.casefold() in known]
 
+    def free_ids(self) -> Ids:
+        """The next id of each kind that is not taken."""
+        return Ids(*(self.ids.free(kind, self._records[kind]) for kind in KINDS))
+
     def next_id(self, kind: str) -> int:
-        """The next free id of that kind."""
-        number: int = getattr(self.ids, kind)
-        while number in self._records[kind] or number > LARGEST[kind]:
-            number = 1 if number > LARGEST[kind] else number + 1
+        """The next free id of that kind, given away."""
+        number = self.ids.free(kind, self._records[kind])
         setattr(self.ids, kind, number + 1)
         return number
 
@@ -282,18 +284,8 @@ def _due_time(service: Resource, kind: int) -> int | None:
     return service.touched + service.idle if service.idle is not None and service.active else None
 
 
-def _bytes_of(resource: Resource) -> bytes:
-    return pack(
-        [
-            resource.members,
-            resource.extensions,
-            resource.service_id,
-            resource.state_id,
-            resource.expires,
-            resource.idle,
-            resource.touched,
-        ]
-    )
+def _bytes_of(of: Resource) -> bytes:
+    return pack([of.members, of.extensions, of.service_id, of.state_id, of.expires, of.idle, of.touched])
 
 
 def _resource_of(kind: str, number: int, record: bytes) -> Resource:

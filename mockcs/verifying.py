@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from mockcs.errors import MockcsError
-from mockcs.journal import BODY, DIGEST, PLACES, Record, View, call_of
+from mockcs.journal import BODY, BODY_SIZE, DIGEST, PLACES, Record, View, call_of
 from mockcs.matching import Match, is_path, needles
 from mockcs.messages import Document
 
@@ -100,6 +100,11 @@ class Scan:
         """How many of the plain members differ: the least number of differences that there can be."""
         return sum(record[place] != value for place, value in self._plain)
 
+    def lacks(self, record: Record) -> int:
+        """How many members of the wanted body a call without any body lacks, which is told as one difference."""
+        wanted = self.match.wanted.get("body")
+        return len(wanted) if isinstance(wanted, dict) and not record[BODY_SIZE] else 0
+
     def _decided(self, record: Record) -> bool:
         for place, value in self._plain:
             if record[place] != value:
@@ -161,9 +166,8 @@ class Order:
                 break
             found.append(number)
         cut = sum(any(scan.is_undecided_by(record) for scan in self._scans) for _, record in calls)
-        missing = view.evicted + len(view.in_flight)
         holds = len(found) == len(self._scans)
-        undecided = not holds and missing + cut > 0 and missing >= self._unmet(calls)
+        undecided = not holds and self._may_hold(view)
         verdict = "holds" if holds else "cannot_say" if undecided else "fails"
         missed = "" if holds else f", number {len(found) + 1} did not follow"
         reason = f"{len(found)} of {len(self._scans)} came in this order{missed}{_missing(view, cut)}"
@@ -173,17 +177,20 @@ class Order:
         """The calls that come nearest to the match that did not follow."""
         return _nearest(self._scans[len(answer["calls"])], view, set())
 
-    def _unmet(self, calls: list[tuple[int, Record]]) -> int:
-        """How many of the missing calls it would take at the least for the order to hold; a cut body may be any."""
-        longest = [0] * (len(self._scans) + 1)  # of the matches that known calls may meet in order
-        for number, record in calls:
-            row = longest[:]
-            for place, scan in enumerate(self._scans):
-                may = scan.is_met_by(number, record) or scan.is_undecided_by(record)
-                met = longest[place] + 1 if may else 0
-                row[place + 1] = max(row[place], longest[place + 1], met)
-            longest = row
-        return len(self._scans) - longest[-1]
+    def _may_hold(self, view: View) -> bool:
+        """Whether the order holds if every call that is not known is what is wanted at its place."""
+        records, last = view.records, view.total
+        first = min(records, default=last + 1)
+        # Evicted are the oldest calls, but for those that came later and were done before an older one.
+        later = sum(number not in records and number not in view.in_flight for number in range(first, last + 1))
+        met = view.evicted - later + sum(number < first for number in view.in_flight)
+        for number in range(first, last + 1):
+            if met >= len(self._scans):
+                break
+            record, scan = records.get(number), self._scans[met]
+            if record is None or scan.is_met_by(number, record) or scan.is_undecided_by(record):
+                met += 1
+        return met >= len(self._scans)
 
 
 def _missing(view: View, cut: int) -> str:
@@ -202,8 +209,9 @@ def _nearest(scan: Scan, view: View, but: set[int]) -> list[Document]:
         if full and scan.misses(record) >= best[-1][0]:
             continue
         found = scan.match.differences(call_of(record))
-        if not full or len(found) < best[-1][0]:
-            best = sorted([*best, (len(found), -number, found)])[:_NEAREST]
+        away = len(found) + scan.lacks(record)
+        if not full or away < best[-1][0]:
+            best = sorted([*best, (away, -number, found)])[:_NEAREST]
         if len(best) == _NEAREST and best[-1][0] <= 1:
             break
     return [{"call": -number, "differences": found} for _, number, found in best]

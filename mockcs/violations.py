@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from mockcs.ids import LARGEST
 from mockcs.json_text import dumps, pack, unpack
 from mockcs.messages import Document, Violation
 from mockcs.narrowed import checker
@@ -29,6 +30,7 @@ _WORDS = {
     "datetime": _MOMENT,
     "date": "a day such as 2009-05-12, or a UTC time",
 }
+_OF_TYPES = ("type", "pattern", "format", "anyOf", "oneOf")  # what a type of the manual is checked by
 _TIMES = ("date/time", "datetime", "date")
 _KINDS = {"object": "an object", "array": "an array", "string": "a string", "number": "a number"}
 _NAMES = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
@@ -78,8 +80,8 @@ def _violations(error: Any, schema: Document) -> Iterator[Violation]:
                 yield _missing(error, name, pointer)
         return
     row = _row(error, schema)
-    if error.validator == "anyOf":
-        names = [name for choice in error.validator_value for name in choice.get("required", ())]
+    if error.validator == "anyOf" and all("required" in choice for choice in error.validator_value):
+        names = [name for choice in error.validator_value for name in choice["required"]]
         row = error.validator_value[0].get("x-documented", row)
         message = f"neither {' nor '.join(names)} is given"
         yield Violation(pointer, shown(error.instance), message, f"add {' or '.join(names)}", row)
@@ -105,7 +107,7 @@ def _violations(error: Any, schema: Document) -> Iterator[Violation]:
 
 
 def _missing(error: Any, name: str, pointer: str) -> Violation:
-    row = error.schema["properties"].get(name, {}).get("x-documented", {"field": name})
+    row = error.schema.get("properties", {}).get(name, {}).get("x-documented", {"field": name})
     kind = _WORDS.get(row.get("type", ""), row.get("type", "")) or "a value"
     return Violation(f"{pointer}/{_escaped(name)}", None, f"{name} is mandatory", f"add {name}: {kind}", row)
 
@@ -128,14 +130,21 @@ def _message(error: Any, row: Mapping[str, Any], pointer: str) -> str:
     if error.validator == "minItems":
         return f"{name} must have at least {limit} elements"
     if error.validator in ("minimum", "maximum"):
-        return f"{name} must be within {row.get('limit') or '64-bit'} integers, not {_text(value)}"
+        return f"{name} must be {_bounds(error, row)}, not {_text(value)}"
     if exact := _wanted_value(error, row):
         return f"{name} must be {exact}, not {_text(value)}"
-    wanted = _WORDS.get(row.get("type", ""))
+    wanted = _WORDS.get(row.get("type", "")) if error.validator in _OF_TYPES else None
     if error.validator == "type" and wanted is None:
         kinds = [limit] if isinstance(limit, str) else limit
         wanted = " or ".join(_KINDS.get(kind, f"of type {kind}") for kind in kinds)
     return f"{name} must be {wanted}, not {kind_of(value)}" if wanted else f"{name}: {error.message}"
+
+
+def _bounds(error: Any, row: Mapping[str, Any]) -> str:
+    limit = error.validator_value
+    if abs(limit) >= LARGEST["state"]:
+        return f"within {row.get('limit') or '64-bit'} integers"
+    return f"{'at least' if error.validator == 'minimum' else 'at most'} {limit}"
 
 
 def _wanted_value(error: Any, row: Mapping[str, Any]) -> str:
@@ -165,7 +174,7 @@ def fix_of(value: Any, row: Mapping[str, Any], error: Any) -> str:
     if error.validator == "maxLength" and kind not in _TIMES:
         return f"shorten {name} to {error.validator_value} characters"
     if error.validator in ("minimum", "maximum"):
-        return f"send a number within {row.get('limit') or '64-bit'} integers"
+        return f"send a number that is {_bounds(error, row)}"
     if kind != "boolean" and (choices := _choices(error, row)):
         return f"send one of {choices}"
     if quoted := _requoted(value, kind):

@@ -293,3 +293,19 @@ def test_a_schema_is_shown_as_the_readings_have_it(mock: Mock) -> None:
 @pytest.mark.parametrize("path", ["8.5/nothing", "9.0/service_start_event", "8.5/../8.5/service"])
 def test_an_unknown_schema_is_404(mock: Mock, path: str) -> None:
     assert_wrong(mock.get(f"/__admin/schemas/{path}"), 404)
+
+
+def test_the_next_id_that_is_told_is_the_one_that_is_given(gms: Door) -> None:
+    gms.start_service()
+    assert gms.mock.put("/__admin/ids", {"service": 1}).json["service"] == 2
+    assert gms.mock.get("/__admin/ids").json["service"] == gms.start_service() == 2
+
+
+def test_ids_at_their_end_go_on_from_1_and_come_back(gms: Door) -> None:
+    gms.mock.set_ids(state=2**31 - 1)
+    assert gms.start_state(gms.start_service()) == 2**31 - 1
+    ids, state = gms.mock.get("/__admin/ids").json, gms.mock.get("/__admin/state").json
+    assert ids["state"] == state["ids"]["state"] == 1
+    assert gms.mock.put("/__admin/ids", ids).json == ids
+    assert gms.mock.put("/__admin/state", state).status == 200
+    assert gms.mock.get("/__admin/state").json == state

@@ -266,3 +266,55 @@ def test_a_configuration_that_cannot_be_meant_is_refused_in_one_sentence(tmp_pat
         command("serve", "--port", "0", "--config", str(file)), capture_output=True, text=True, timeout=60, check=False
     )
     assert (done.returncode, "Traceback" in done.stderr) == (2, False), done.stderr
+
+
+def test_what_is_planted_is_mapped_like_what_is_started(configured: Mock) -> None:
+    configured.reset()
+    gms = Door(configured, "8.5")
+    planted = {
+        "customer_id": "C1",
+        "service_type": "Sales",
+        "started": {"media_type": "chat"},
+        "active_states": [{"state_type": "Waiting"}],
+    }
+    assert configured.post("/__admin/services", planted).status == 201
+    found = gms.get("/services/1?active_states=true").json
+    assert (found["service_type"], found["started"]["media_type"]) == (100, 1006)
+    assert found["active_states"][0]["state_type"] == 4
+    event = {"service": {"customer_id": "C1", "service_type": "Sales"}, "state": {"state_type": "Waiting"}}
+    reply = gms.post("/services_composite/start", {"services": [event]})
+    assert [each["created"] for each in reply.json["services"][0].values()] == ["false", "false"]
+
+
+@pytest.mark.parametrize(
+    ("members", "place"),
+    [
+        ({"service_type": "Nope"}, "service 1/service_type"),
+        ({"started": {"media_type": "Nope"}}, "service 1/started/media_type"),
+        ({"active_states": [{"state_type": "Nope"}]}, "state 1/state_type"),
+    ],
+)
+def test_what_is_planted_with_an_unknown_value_is_refused_whole(
+    configured: Mock, members: dict[str, Any], place: str
+) -> None:
+    configured.reset()
+    before = configured.get("/__admin/state").json
+    reply = configured.post("/__admin/services", {"customer_id": "C1", **members})
+    assert (reply.status, reply.json["error"].startswith(place)) == (400, True), reply.json
+    assert configured.get("/__admin/state").json == before
+
+
+def test_a_refused_composite_start_tells_all_that_is_wrong(configured: Mock) -> None:
+    configured.reset()
+    service = {"customer_id": 5, "service_type": "Nope", "est_duraton": 1}
+    event = {"service": service, "state": {"state_type": "Nope"}, "task": 7}
+    reply = Door(configured, "8.5").post("/services_composite/start", {"services": [event]})
+    assert reply.status == 400
+    call = configured.last_call()
+    assert sorted(each["pointer"] for each in call["violations"]) == [
+        "/services/0/service/customer_id",
+        "/services/0/service/service_type",
+        "/services/0/state/state_type",
+        "/services/0/task",
+    ]
+    assert [each for each in call["advice"] if "did you mean est_duration?" in each]

@@ -99,7 +99,8 @@ def test_a_refused_call_is_told_from_an_answered_one(gms: Door) -> None:
     start = {"api": "8.5", "table": "service_start_event"}
     assert status_of(document, "operations", api="8.5", operation="start_service") == "refused"
     assert status_of(document, "fields", **start, field="contact_key") == "refused"
-    assert status_of(document, "fields", **start, field="est_duration") == "never seen"
+    assert status_of(document, "fields", **start, field="est_duration") == "refused"
+    assert status_of(document, "fields", **start, field="ttl") == "never seen"
     assert met(document, "errors") == [("8.5", "GMS", "bad_parameter")]
     gms.post("/services/start", EVENT)
     gms.post("/services/start", event)

@@ -16,7 +16,9 @@ from mockcs import documented, schemas
 from mockcs.documented import Field, Manual
 from mockcs.errors import MockcsError
 from mockcs.operations import functions
-from tests.conftest import ROOT
+from mockcs.server import Server
+from mockcs.settings import Settings
+from tests.conftest import ROOT, Mock
 
 MANUAL = documented.read()
 TABLES = sorted(MANUAL.fields)
@@ -280,3 +282,39 @@ def test_the_data_are_found_beside_the_modules_in_a_wheel(tmp_path: Path, monkey
     monkeypatch.setattr(documented, "__file__", str(installed / "documented.py"))
     assert documented.shipped("schemas") == installed / "schemas"
     assert asdict(documented.read())["folder"] == installed / "schemas"
+
+
+STRICTER: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
+    "a further combination": ({"allOf": [{"required": ["service_type"]}]}, {}, "service_type is mandatory"),
+    "a condition": (
+        {"if": {"required": ["est_duration"]}, "then": {"required": ["media_type"]}},
+        {"est_duration": 5},
+        "media_type is mandatory",
+    ),
+    "a least value": ({"properties": {"est_duration": {"minimum": 1}}}, {"est_duration": 0}, "at least 1"),
+    "one value": ({"properties": {"media_type": {"const": "voice"}}}, {"media_type": "video"}, "'voice' was expected"),
+    "a choice": (
+        {"properties": {"session_id": {"anyOf": [{"maxLength": 2}, {"pattern": "^x"}]}}},
+        {"session_id": "abc"},
+        "session_id",
+    ),
+    "a pattern that is slow": (
+        {"properties": {"contact_key": {"pattern": "^([a-z0-9]+[-_.]?)+@x$"}}},
+        {"contact_key": "a" * 45 + "!"},
+        "contact_key",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", STRICTER)
+def test_a_stricter_set_of_one_s_own_is_told_in_its_own_terms(folder: Path, case: str) -> None:
+    more, body, words = STRICTER[case]
+    path = folder / "8.5" / "service_start_event.schema.json"
+    schema = json.loads(path.read_text(encoding="utf-8"))
+    for name, own in more.pop("properties", {}).items():
+        schema["properties"][name] |= own
+    path.write_text(json.dumps(schema | more), encoding="utf-8")
+    with Server(Settings(schemas=str(folder))) as cs:
+        reply = Mock(cs.base_url).post("/genesys/1/cs/services/start", {"contact_key": "1", **body})
+        assert reply.status == 400
+        assert words in cs.calls.last.violations[0].message

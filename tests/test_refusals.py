@@ -299,3 +299,36 @@ def test_the_name_of_an_extension_schema_cannot_break_the_location_header(anywhe
     reply = exchanged(door, head_of(door, "POST", path, f"Content-Length: {len(body)}") + body)
     assert refused(door, reply, 400, path=path)["violations"][0]["pointer"] == "/name"
     assert door.get(path).json == []
+
+
+MEANT = {
+    ("8.5", "/service/start"): "/services/start",
+    ("8.5", "/services/1/state/start"): "/services/1/states/start",
+    ("8.5", "/services/start/"): "/services/start",
+    ("8.5", "/genesys/1/cs/services/start"): "/services/start",
+    ("8.5", "//services/start"): "/services/start",
+    ("8.1", "/serices/start"): "/services/start",
+}
+
+
+@pytest.mark.parametrize("case", MEANT, ids=str)
+def test_an_unknown_url_is_told_the_one_that_was_meant(mock: Mock, case: tuple[str, str]) -> None:
+    door = Door(mock, case[0])
+    assert door.post(case[1], {}).status == 404
+    assert mock.last_call()["advice"][0].endswith(f"; did you mean {door.prefix}{MEANT[case]}?")
+
+
+def test_an_operation_of_the_other_generation_is_told_where_it_is(ucs: Door, gms: Door) -> None:
+    assert ucs.post("/services_composite/start", {}).status == 404
+    assert ucs.mock.last_call()["advice"][0].endswith("did you mean /genesys/1/cs/services_composite/start?")
+    assert gms.get("/metadata/services/extensions").status == 404
+    assert ucs.mock.last_call()["advice"][0].endswith("did you mean /metadata/services/extensions?")
+    assert gms.get("/nothing/of/the/kind").status == 404
+    assert ucs.mock.last_call()["advice"] == [
+        "no documented operation is GET /genesys/1/cs/nothing/of/the/kind",
+    ]
+
+
+def test_a_wrong_method_is_told_what_the_url_takes(door: Door) -> None:
+    assert door.request("PUT", "/services/start", {}).status == 405
+    assert door.mock.last_call()["advice"] == [f"{door.prefix}/services/start takes POST, not PUT"]

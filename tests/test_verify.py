@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from mockcs.app import create_app
 from mockcs.settings import Settings
 from mockcs.verifying import Wanted
-from tests.conftest import Door, Mock, Reply
+from tests.conftest import Door, Mock, Reply, serving
 
 START = {"operation": "start_service"}
 EVENT = {"service_type": 100, "contact_key": "42"}
@@ -292,3 +292,31 @@ def test_a_path_with_brackets_matches_itself_and_brackets_are_a_pattern_too(gms:
         assert verify(gms.mock, {"path": path}).json["calls"] == found
         listed = gms.mock.get(f"/__admin/calls?path={quote(path)}").json["calls"]
         assert [call["id"] for call in listed] == found
+
+
+def test_a_call_without_a_body_is_no_nearer_than_one_with_another_body(gms: Door) -> None:
+    gms.start_service(media_type=1)
+    for _ in range(3):
+        gms.get("/services/1")
+    body = {"contact_key": "7", "service_type": 7, "media_type": 7}
+    nearest = verify(gms.mock, {"body": body}).json["nearest"]
+    assert (nearest[0]["call"], len(nearest[0]["differences"])) == (1, 3)
+
+
+def test_a_difference_in_a_long_text_is_shown_where_it_is(gms: Door) -> None:
+    gms.start_service(contact_key="p" * 200 + "X")
+    nearest = verify(gms.mock, {"body": {"contact_key": "p" * 200 + "Y"}}).json["nearest"]
+    assert nearest[0]["differences"] == [
+        'body.contact_key: wanted "…ppppppppppY", was "…ppppppppppX"',
+    ]
+
+
+def test_an_order_that_no_evicted_call_could_turn_fails() -> None:
+    with serving("--max-calls", "1") as mock:
+        gms = Door(mock, "8.5")
+        gms.start_service()
+        gms.get("/services/1/states")
+        states, start = {"operation": "query_states"}, {"operation": "start_service"}
+        for matches, verdict in (([states, start], "fails"), ([start, states], "cannot_say")):
+            reply = mock.post("/__admin/calls/verify-order", {"matches": matches})
+            assert (reply.status, reply.json["verdict"]) == (409, verdict)

@@ -298,7 +298,12 @@ def test_advice_on_a_name_in_a_composite_start_says_where_it_stands(gms: Door) -
 FIXES: dict[str, tuple[str, str, Any, str]] = {
     "a boolean in the case of Python": ("POST", "/services/start", {"auto_closed": "True"}, "send true without quotes"),
     "no boolean at all": ("POST", "/services/start", {"auto_closed": "yes"}, "send true or false, or leave"),
-    "beyond 64 bits": ("POST", "/services/start", {"service_type": 2**63}, "send a number within 64-bit integers"),
+    "beyond 64 bits": (
+        "POST",
+        "/services/start",
+        {"service_type": 2**63},
+        "send a number that is within 64-bit integers",
+    ),
     "nested too deep": ("POST", "/services/start", b"[" * 200, "nest it less deep"),
     "a query in the case of Python": ("GET", "/services/1?active_states=True", None, "send true"),
     "an id that is a name": (

@@ -6,7 +6,7 @@ from flask import Blueprint, Response, request
 
 from mockcs.admin import answer, asked, body, only, settled, space, spaces
 from mockcs.errors import MockcsError
-from mockcs.ids import LARGEST, Ids, number_of, written
+from mockcs.ids import KINDS, LARGEST, Ids, number_of, written
 from mockcs.index import history
 from mockcs.messages import Document
 from mockcs.portable import plant, restore, state_of
@@ -101,21 +101,21 @@ def forget(name: str) -> Response:
 def ids() -> Response:
     """The next ids: {"service", "state", "task"}."""
     with space().lock:
-        return answer(space().store.ids)
+        return answer(space().store.free_ids())
 
 
 @blueprint.put("/ids")
 def set_ids() -> Response:
     """Set the next ids, all or some; an id that is taken is passed over."""
     document = body()
-    only(document, *LARGEST)
+    only(document, *KINDS)
     for kind, number in document.items():
         if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= LARGEST[kind]:
             raise MockcsError(f"the next {kind} id must be a whole number from 0 to {LARGEST[kind]}")
     with space().lock:
         before = space().store.ids
-        space().store.ids = Ids(**{kind: document.get(kind, getattr(before, kind)) for kind in LARGEST})
-        return answer(space().store.ids)
+        space().store.ids = Ids(**{kind: document.get(kind, getattr(before, kind)) for kind in KINDS})
+    return ids()
 
 
 @blueprint.post("/reset")
