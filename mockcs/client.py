@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import http.client
-import json
 from collections.abc import Mapping
 from ssl import SSLError
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from mockcs.errors import MockcsError
 from mockcs.report import failed_order, failed_verification, unknown_service
 from mockcs.settable import ClockHand, Ids, Readings
-from mockcs.transport import Transport, checked_url, json_of, matches_of, milliseconds
+from mockcs.transport import Transport, checked_url, document_of, in_path, json_of, matches_of, milliseconds
 from mockcs.values import Call, Calls, Service
 
 _PATH_85 = "/genesys/1/cs"
 _SECONDS = 10.0
-_BASE = "give scheme, host and port of the mock, without the path of its API: http://127.0.0.1:8080"
+_USUAL = 503
 
 
 class Client:
@@ -38,7 +37,7 @@ class Client:
         self._lost = 0
         self._snapshots: set[str] = set()
         self._transport = Transport(tls_cert)
-        self._prefix = f"/__space/{quote(space, safe='')}" if space else ""
+        self._prefix = "" if space is None else f"/__space/{in_path(space)}"
 
     def of(self, space: str | None) -> Client:
         """A new client of another space of the same mock, None for the default one."""
@@ -83,16 +82,17 @@ class Client:
     def service(self, service_id: int | str) -> Service:
         """The service with everything in it; AssertionError when there is none."""
         __tracebackhide__ = True
-        status, document = self._ask("GET", f"/services/{quote(str(service_id), safe='')}")
+        status, document = self._ask("GET", f"/services/{in_path(str(service_id))}")
         if status == 404:
             raise AssertionError(unknown_service(service_id, [each["service_id"] for each in self.services()]))
         return Service(document)
 
     def services(self, **wanted: Any) -> list[Service]:
-        """The services; `customer_id`, `contact_key` and `active` keep some of them."""
+        """The services; `customer_id`, `contact_key` and `active` keep some of them, None keeps all."""
         __tracebackhide__ = True
         query = {name: str(value).lower() if value in (True, False) else value for name, value in wanted.items()}
-        return [Service(each) for each in self.ask("GET", f"/services?{urlencode(query)}")["services"]]
+        asked = urlencode({name: value for name, value in query.items() if value is not None})
+        return [Service(each) for each in self.ask("GET", f"/services?{asked}")["services"]]
 
     def given_service(self, **members: Any) -> Service:
         """Plant a service without leaving a call; the members are those that a query shows, without ids.
@@ -155,7 +155,7 @@ class Client:
         self,
         operation: str | None = None,
         *,
-        status: int | None = 503,
+        status: int | None = _USUAL,
         times: int | None = 1,
         after_commit: bool = False,
         **more: Any,
@@ -163,17 +163,19 @@ class Client:
         """Let the next `times` calls of an operation fail (all of them with None); returns the fault's id.
 
         With `after_commit` the state is changed and only the answer is lost. `more` takes headers, body, match,
-        connection (reset, close, truncate), delay_ms, skip, probability and seed.
+        connection (reset, close, truncate; then 503 counts for none), delay_ms, skip, probability and seed.
         """
         __tracebackhide__ = True
-        given = {"operation": operation, "status": None if "connection" in more else status, "times": times}
+        if status == _USUAL and more.get("connection"):
+            status = None  # the connection is what fails
+        given = {"operation": operation, "status": status, "times": times}
         fault = {name: value for name, value in {**given, **more}.items() if value is not None}
         return int(self.ask("POST", "/faults", fault | ({"after_commit": True} if after_commit else {}))["id"])
 
     def delay(self, operation: str | None = None, *, seconds: float, times: int | None = 1, **more: Any) -> int:
         """Hold back the next `times` answers of an operation for so long; returns the fault's id."""
         __tracebackhide__ = True
-        return self.fail(operation, status=None, times=times, delay_ms=seconds * 1000, **more)
+        return self.fail(operation, status=None, times=times, delay_ms=milliseconds(seconds), **more)
 
     def clear_faults(self) -> None:
         """Take back all faults."""
@@ -183,19 +185,19 @@ class Client:
     def snapshot(self, name: str) -> None:
         """Keep state, ids, readings, and the clock if it is frozen, under a name."""
         __tracebackhide__ = True
-        self.ask("POST", f"/snapshots/{quote(name, safe='')}")
+        self.ask("POST", f"/snapshots/{in_path(name)}")
         self._snapshots.add(name)
 
     def restore(self, name: str) -> None:
         """Go back to a snapshot."""
         __tracebackhide__ = True
-        self.ask("POST", f"/snapshots/{quote(name, safe='')}/restore")
+        self.ask("POST", f"/snapshots/{in_path(name)}/restore")
 
     def forget_snapshots(self) -> None:
         """Do away with the snapshots that this client has taken."""
         __tracebackhide__ = True
         while self._snapshots:
-            self._ask("DELETE", f"/snapshots/{quote(self._snapshots.pop(), safe='')}")  # 404: it is gone already
+            self._ask("DELETE", f"/snapshots/{in_path(self._snapshots.pop())}")  # 404: it is gone already
 
     def reset(self) -> None:
         """Begin the space anew: no state, no calls, ids from 1, readings as the server began.
@@ -237,7 +239,7 @@ class Client:
         if self.space is None:
             self.reset()
         else:
-            self.ask("DELETE", f"/spaces/{quote(self.space, safe='')}")
+            self.ask("DELETE", f"/spaces/{in_path(self.space)}")
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
         """The admin API's answer to a request below /__admin; MockcsError with its sentence and hint otherwise."""
@@ -263,7 +265,9 @@ class Client:
         return Call(self.ask("GET", f"/calls/{number}"), self._sent_so)
 
     def _calls(self, operation: str | None) -> list[Call]:
-        found = self.ask("GET", f"/calls{f'?operation={operation}' if operation else ''}")["calls"]
+        __tracebackhide__ = True
+        query = "" if operation is None else f"?{urlencode({'operation': operation})}"
+        found = self.ask("GET", f"/calls{query}")["calls"]
         return [Call(document, self._sent_so) for document in found]
 
     def _sent_so(self, number: int, header: str, value: str) -> bool:
@@ -289,12 +293,7 @@ class Client:
             # The cause is in the sentence; its frames, deep in http.client, are nothing to a tester.
             hint = "tls_cert and SSL_CERT_FILE name a certificate to trust" if isinstance(error, SSLError) else ""
             raise MockcsError(f"no mockcs answers at {self.base_url}: {error}", hint) from None
-        try:
-            document = json.loads(text)
-        except ValueError as error:
-            raise MockcsError(f"{self.base_url} is no mockcs: {text[:80]!r}") from error
-        if status >= 400 and not (isinstance(document, dict) and document.keys() & {"error", "verdict"}):
-            raise MockcsError(f"{self.base_url} is not where a mock has its admin API: {status}", _BASE, status)
+        document = document_of(text, status, self.base_url)
         if status >= 400 and status not in (404, 409):
             raise MockcsError(document.get("error", str(status)), document.get("hint", ""), status)
         return status, document

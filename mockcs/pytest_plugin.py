@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
     from mockcs.client import Client
+    from mockcs.fresh import Fresh
 
 _COVERED = pytest.StashKey[list[Any]]()
 _CLIENT = pytest.StashKey["Client"]()
@@ -40,10 +40,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--mockcs-cov-min",
         metavar="PERCENT",
-        type=float,
+        type=_percentage,
         default=None,
         help="the same, and fail below this much",
     )
+
+
+def _percentage(text: str) -> float:
+    from argparse import ArgumentTypeError  # noqa: PLC0415 - few give it
+
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1
+    if 0 <= number <= 100:
+        return number
+    raise ArgumentTypeError(f"it must be a number from 0 to 100, not {text!r}")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -63,6 +75,9 @@ def mockcs_server(request: pytest.FixtureRequest) -> Iterator[Client]:
 
     with Server() as client:
         yield client
+        if _wants_coverage(request.config):
+            spaces = client.ask("GET", "/spaces")["spaces"]  # also those that no fixture has made
+            _cover(request.config, [client.of(space).ask("GET", "/coverage") for space in spaces])
 
 
 def _reached(url: str) -> Client:
@@ -90,47 +105,41 @@ def mockcs(mockcs_server: Client, request: pytest.FixtureRequest) -> Iterator[Cl
     yield client
     try:
         if _wants_coverage(request.config):
-            _cover(request.config, [client.ask("GET", "/coverage")])
+            _cover(request.config, [each.ask("GET", "/coverage") for each in client.all])
         _check(client, request)
     finally:
-        _forget(client)
+        client.forget()
 
 
-def _fresh(server: Client, request: pytest.FixtureRequest) -> Client:
+def _fresh(server: Client, request: pytest.FixtureRequest) -> Fresh:
+    from mockcs.fresh import Fresh  # noqa: PLC0415 - only who asks pays
+
+    if not hasattr(server, "of"):  # a suite may bring a fixture of its own
+        sentence = "the fixture mockcs_server must give a mockcs.Client, such as `with Server() as client` does"
+        pytest.fail(f"{sentence}\nit gives {server!r}", pytrace=False)
     if not request.config.getoption("--mockcs-url"):
         from mockcs.server import behind  # noqa: PLC0415 - only who asks pays
 
         # Whatever is at the end of it, the question over HTTP is half of what the fixture costs.
-        here = behind(server)
+        here = behind(server) if server.space is None else None
         if here is None:
             server.ask("POST", "/reset")
         else:
             here.reset()
-        return server.of(None)
+        return Fresh(server.of(server.space), shared=False)
     import uuid  # noqa: PLC0415 - only a shared mock needs names
 
-    return server.of(f"pytest-{uuid.uuid4().hex}")
+    return Fresh(server.of(f"pytest-{uuid.uuid4().hex}"), shared=True)
 
 
-def _forget(client: Client) -> None:
-    from mockcs.errors import MockcsError  # noqa: PLC0415 - only who has a space pays
-
-    # A mock that is gone has taken the space with it, and a test that passed until then has said so.
-    with suppress(MockcsError):
-        if client.space is None:
-            client.forget_snapshots()
-        else:
-            client.forget_space()
-
-
-def _check(client: Client, request: pytest.FixtureRequest) -> None:
+def _check(client: Fresh, request: pytest.FixtureRequest) -> None:
     # A test that failed, was skipped or was expected to fail has said what there is to say.
     if not request.node.stash.get(_PASSED, True) or _allowed(request.node):
         return
     from mockcs.errors import MockcsError  # noqa: PLC0415 - only who asks for the fixture pays
 
     try:
-        broken = _refused(client)
+        broken = [call for each in client.all for call in _refused(each)]
     except MockcsError as error:
         pytest.fail(f"{error}\n{error.hint}", pytrace=False)
     if broken:
@@ -169,7 +178,8 @@ def pytest_runtest_makereport(
     report = yield
     if call.when == "teardown":
         return report
-    item.stash[_PASSED] = item.stash.get(_PASSED, True) and report.passed
+    # The last report counts: a test may be run again, and may have parts that report for themselves.
+    item.stash[_PASSED] = report.passed
     client = item.stash.get(_CLIENT, None)
     if report.failed and client is not None:
         report.sections.append(("mockcs: calls of this test", _timeline(client)))
@@ -201,7 +211,8 @@ def _before_reset(client: Client, calls: Sequence[Any]) -> str:
 
 
 def _wants_coverage(config: pytest.Config) -> bool:
-    return bool(config.getoption("--mockcs-cov")) or config.getoption("--mockcs-cov-min") is not None
+    asked = config.getoption("--mockcs-cov") or config.getoption("--mockcs-cov-min") is not None
+    return bool(asked) and not config.getoption("collectonly")
 
 
 def _cover(config: pytest.Config, documents: list[Any]) -> None:
@@ -218,7 +229,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         output["mockcs_coverage"] = covered
         return
     least = session.config.getoption("--mockcs-cov-min")
-    if least is not None and session.exitstatus == pytest.ExitCode.OK and _percent(covered) < least:
+    wanted = least is not None and _wants_coverage(session.config)
+    if wanted and session.exitstatus == pytest.ExitCode.OK and _percent(covered) < least:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 

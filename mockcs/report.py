@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
+from mockcs.calls import SECRET_HEADERS
 from mockcs.values import Call
 
 _WIDTH = 64  # pytest puts up to 15 signs before a line of a message, and a report has 80
 _MOST = 30
+_REFUSED = 400
 _MOST_JSON = 160  # characters
 
 
@@ -18,7 +21,7 @@ def failed_verification(wanted: Mapping[str, Any], found: Mapping[str, Any], cal
     """The message of a failed assert_called, assert_not_called or wait_for."""
     reason, _, missing = found["reason"].partition("; ")
     lines = [f"{wanted.get('operation', 'any call')}: {reason}"]
-    lines += [_wrapped(2, f"{name}: {_json(value)}") for name, value in wanted.items() if name != "operation"]
+    lines += [_wrapped(2, each) for each in _members(wanted)]
     if found["verdict"] == "cannot_say":
         lines.append(_wrapped(0, f"mockcs cannot say, because not every call is known: {missing}"))
     lines += _listed("matching", [calls[number] for number in found["calls"]])
@@ -29,10 +32,19 @@ def failed_order(matches: Sequence[Mapping[str, Any]], found: Mapping[str, Any],
     """The message of a failed assert_order."""
     lines = [found["reason"].partition("; ")[0]]
     for number, match in enumerate(matches, start=1):
-        rest = [f"{name}: {_json(value)}" for name, value in match.items() if name != "operation"]
-        lines.append(_wrapped(2, "; ".join([f"{number}. {match.get('operation', 'any call')}", *rest])))
+        lines.append(_wrapped(2, "; ".join([f"{number}. {match.get('operation', 'any call')}", *_members(match)])))
     lines += _listed("found", [calls[number] for number in found["calls"]])
     return "\n".join([*lines, *_nearest(found, calls)])
+
+
+def _members(match: Mapping[str, Any]) -> Iterator[str]:
+    """What was wanted beside the operation, without the secrets that the mock masks as well."""
+    shown = {name: value for name, value in match.items() if name != "operation"}
+    if isinstance(headers := match.get("headers"), Mapping):
+        shown["headers"] = {
+            name: "masked" if str(name).lower() in SECRET_HEADERS else value for name, value in headers.items()
+        }
+    yield from (f"{name}: {_json(value)}" for name, value in shown.items())
 
 
 def unknown_service(service_id: int | str, known: Sequence[Any]) -> str:
@@ -43,13 +55,26 @@ def unknown_service(service_id: int | str, known: Sequence[Any]) -> str:
 
 
 def timeline(calls: Sequence[Call], evicted: int = 0) -> str:
-    """The calls of a test, one after the other, for a report of 80 columns; `evicted` ones are no longer kept."""
+    """The calls of a test, one after the other, for a report of 80 columns; `evicted` ones are no longer kept.
+
+    Calls in a row that are alike share a line. Of many, the last are shown, and the earlier ones that went wrong.
+    """
     if not calls and not evicted:
         return "no call came"
-    shown = calls[-_MOST:]
+    rows = [list(row) for _, row in groupby(calls, _kind)]
+    odd = [row for row in rows[:-_MOST] if row[0].violations or row[0].advice or row[0].fault is not None]
+    shown = [*odd[-_MOST:], *rows[-_MOST:]]
+    left = len(calls) - sum(map(len, shown))
     earlier = [f"... calls that are no longer kept: {evicted}"] if evicted else []
-    earlier += [f"... {len(calls) - len(shown)} earlier calls"] if len(calls) > len(shown) else []
-    return "\n".join([*earlier, *(line for call in shown for line in _told(call))])
+    earlier += [f"... {left} earlier calls"] if left else []
+    return "\n".join([*earlier, *(line for row in shown for line in _told(*row))])
+
+
+def _kind(call: Call) -> tuple[Any, ...]:
+    """What calls that are told in one line have in common; nobody has the number of a call with more to tell."""
+    more = call.changes or call.violations or call.advice or call.fault is not None
+    request = call.request
+    return (call.operation, call.status or call.state, request.method, request.path, _reason(call), more and call.id)
 
 
 def unmet(faults: Iterable[Mapping[str, Any]]) -> str:
@@ -69,14 +94,18 @@ def violations(calls: Iterable[Call]) -> str:
     broken = [call for call in calls if call.violations]
     count = sum(len(call.violations) for call in broken)
     lines = [f"the application broke {count} documented rule{'s' if count != 1 else ''}:"]
-    for call in broken:
+    for call in broken[:_MOST]:
         lines += _told(call)
+    if len(broken) > _MOST:
+        lines.append(f"... {len(broken) - _MOST} more calls that broke one")
     lines += ["", "If the test means to: @pytest.mark.mockcs(allow_violations=True)"]
     return "\n".join(lines)
 
 
-def _told(call: Call) -> list[str]:
-    lines = [_line(call)]
+def _told(call: Call, *alike: Call) -> list[str]:
+    lines = [_line(call, *alike)]
+    if reason := _reason(call):
+        lines.append(_wrapped(6, f"answer: {_short(reason)}"))
     lines += [_wrapped(6, f"{each.kind} {each.id} {each.change}") for each in call.changes]
     if call.fault is not None:
         lines.append(_wrapped(6, f"it met the fault {call.fault}"))
@@ -88,14 +117,22 @@ def _told(call: Call) -> list[str]:
     return lines + [_wrapped(6, f"advice: {advice}") for advice in call.advice]
 
 
+def _reason(call: Call) -> Any:
+    """What the answer says of a refusal of which the record has no reason; None for any other answer."""
+    if (call.status or 0) < _REFUSED or call.violations or call.fault is not None:
+        return None
+    body = call.response.json
+    return (body.get("message") or body.get("description")) if isinstance(body, dict) else None
+
+
 def _quoted(violation: Any) -> str:
     row = f"{violation.table}, {violation.field}: {violation.type}, mandatory {violation.mandatory}"
     return f"{row} ({violation.page})" if violation.page else row
 
 
-def _line(call: Call) -> str:
-    outcome = call.status or call.state
-    text = f"{call.id:>3}  {call.operation or 'unknown'}  {outcome}  {call.request.method} {call.request.path}"
+def _line(call: Call, *alike: Call) -> str:
+    outcome, last = call.status or call.state, f" to {alike[-1].id}" if alike else ""
+    text = f"{call.id:>3}{last}  {call.operation or 'unknown'}  {outcome}  {call.request.method} {call.request.path}"
     return _wrapped(0, text, 6)
 
 

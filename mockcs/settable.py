@@ -63,6 +63,8 @@ def _written(now: str | datetime) -> str:
     __tracebackhide__ = True
     if isinstance(now, str):
         return now
+    if not isinstance(now, datetime):
+        raise MockcsError(f"{now!r} is no time", hint='a datetime, or a text such as "2009-05-12T12:05:12.145Z"')
     if now.tzinfo is None:
         raise MockcsError(f"{now!r} has no time zone", hint="datetime(2009, 5, 12, tzinfo=UTC)")
     return now.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -118,6 +118,8 @@ class Settings:
             raise MockcsError("basic-auth must be user:password")
         if bool(self.tls_cert) != bool(self.tls_key):
             raise MockcsError("tls-cert and tls-key go together")
+        if self.admin_token and not (self.admin_token.isascii() and self.admin_token.isprintable()):
+            raise MockcsError("admin-token is sent in a header, so it must be printable ASCII without a line's end")
         if not all(self.tenant):
             raise MockcsError("a tenant has a name", hint="leave --tenant out to take any ContactCenterId")
         known = self.known_users()

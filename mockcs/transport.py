@@ -11,12 +11,14 @@ import time
 import weakref
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from mockcs.errors import MockcsError
 
 _KEPT_SECONDS = 5.0
 _FOREVER = 1e9  # seconds
+_REFUSED = 400
+_BASE = "give scheme, host and port of the mock, without the path of its API: http://127.0.0.1:8080"
 
 
 def checked_url(url: object) -> str:
@@ -39,7 +41,19 @@ def json_of(body: Any) -> bytes:
         return json.dumps(body).encode()
     except (TypeError, ValueError) as error:
         sentence = f"mockcs takes what JSON can hold: {error}"
-        raise MockcsError(sentence, hint="body_schema takes a JSON Schema, also one with a pattern") from None
+        raise MockcsError(sentence, hint="texts, numbers, true and false, None, lists, and dicts of them") from None
+
+
+def document_of(text: bytes, status: int, base_url: str) -> Any:
+    """What the admin API answers; MockcsError when it is somebody else who does."""
+    __tracebackhide__ = True
+    try:
+        document = json.loads(text)
+    except ValueError as error:
+        raise MockcsError(f"{base_url} is no mockcs: {text[:80]!r}") from error
+    if status >= _REFUSED and not (isinstance(document, dict) and document.keys() & {"error", "verdict"}):
+        raise MockcsError(f"{base_url} is not where a mock has its admin API: {status}", _BASE, status)
+    return document
 
 
 def matches_of(expected: Iterable[object]) -> list[dict[str, Any]]:
@@ -51,6 +65,14 @@ def matches_of(expected: Iterable[object]) -> list[dict[str, Any]]:
             raise MockcsError(f"an order is of names and matches, one after the other, not {each!r}")
         found.append({"operation": each} if isinstance(each, str) else dict(each))
     return found
+
+
+def in_path(name: object) -> str:
+    """A name as it stands in a path; MockcsError when it is no text."""
+    __tracebackhide__ = True
+    if not isinstance(name, str) or not name:
+        raise MockcsError(f"a name is a text, not {name!r}")
+    return quote(name, safe="")
 
 
 def milliseconds(seconds: object) -> float:

@@ -12,6 +12,7 @@ class Shown(dict[str, Any]):
 
     def __getattr__(self, name: str) -> Any:
         """The member of that name."""
+        __tracebackhide__ = True
         try:
             return self[name]
         except KeyError:
@@ -195,6 +196,12 @@ class Calls(Sequence[Call]):
         if not self._calls():
             raise AssertionError(f"no call{f' of {self._operation}' if self._operation else ''} was made")
         return self._calls()[-1]
+
+    def __eq__(self, other: object) -> bool:
+        """Whether these are the same calls: `mockcs.calls == []`."""
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]  # there is more to come
 
     @overload
     def __getitem__(self, index: int) -> Call: ...

@@ -164,3 +164,28 @@ def test_an_operation_that_was_called_in_one_generation_names_the_other() -> Non
     names = never.split(", ")
     assert {"start_service (8.1)", "query_service_by_id (8.5)", "start_state", "composite_start"} <= set(names)
     assert "start_service" not in names
+
+
+def test_what_came_to_no_fixture_of_a_test_counts_too(suite: pytest.Pytester) -> None:
+    session = (
+        "\ndef test_session(mockcs_server):\n    post(mockcs_server.url + '/services/start', {'contact_key': '1'})\n"
+    )
+    other = "\ndef test_other(mockcs):\n    post(mockcs.of('x').url + '/services/start', {'customer_id': 'C'})\n"
+    for test in (session, other):
+        suite.makepyfile(test_suite=SUITE.partition("@pytest.mark")[0] + test)
+        result = suite.runpytest_inprocess(*ALONE, "-p", "no:xdist", "-p", "no:xdist.looponfail", "--mockcs-cov")
+        result.assert_outcomes(passed=1)
+        assert "start_service" not in result.stdout.str().partition("never called:")[2]
+
+
+@pytest.mark.parametrize("least", ["nan", "-1", "101", "much"])
+def test_a_minimum_that_cannot_be_meant_is_refused(suite: pytest.Pytester, least: str) -> None:
+    result = suite.runpytest_inprocess(*ALONE, f"--mockcs-cov-min={least}")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "it must be a number from 0 to 100" in result.stderr.str()
+
+
+def test_a_run_that_only_collects_needs_no_coverage(suite: pytest.Pytester) -> None:
+    result = suite.runpytest_inprocess(*ALONE, "--collect-only", "--mockcs-cov-min=80")
+    assert result.ret == pytest.ExitCode.OK
+    assert TITLE not in result.stdout.str()

@@ -36,7 +36,7 @@ _WITH_BODY = frozenset(
     }
 )
 """The endpoints that check what they are given themselves; all others take nothing."""
-_HINT = "GET /__admin lists the routes, and docs/admin.md what each takes"
+_HINT = "GET /__admin lists the routes"
 
 
 def space() -> Space:

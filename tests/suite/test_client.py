@@ -665,3 +665,39 @@ def test_the_admin_api_can_be_asked_itself(mockcs: Client, ivr: Ivr) -> None:
     assert mockcs.ask("GET", "/calls?limit=1")["total"] == 1
     assert mockcs.ask("PUT", "/ids", {"task": 5})["task"] == 5
     assert "there is no call 9" in misuse(mockcs.ask, "GET", "/calls/9")
+
+
+def test_a_fault_of_a_connection_keeps_a_status_that_was_asked_for(mockcs: Client) -> None:
+    mockcs.fail("start_service", status=502, connection="truncate")
+    mockcs.fail("query_services", connection="truncate")
+    mockcs.fail("query_states", connection=None)
+    statuses = [each.get("status") for each in mockcs.ask("GET", "/faults")["faults"]]
+    assert statuses == [502, None, 503]
+
+
+def test_nothing_is_wanted_by_none(mockcs: Client) -> None:
+    mockcs.given_service(contact_key="1")
+    assert len(mockcs.services(customer_id=None, active=None)) == 1
+
+
+def test_calls_compare_like_lists(mockcs: Client) -> None:
+    assert mockcs.calls == []
+    assert mockcs.calls != [1]
+    assert mockcs.calls == mockcs.calls
+
+
+MISUSED: dict[str, Any] = {
+    "a time that is a number": lambda mockcs: mockcs.clock.set(1.5),
+    "a delay of None": lambda mockcs: mockcs.delay("start_service", seconds=None),
+    "a snapshot without a name": lambda mockcs: mockcs.snapshot(1),
+    "an operation with blanks": lambda mockcs: mockcs.calls.of("start service").last,
+    "an empty operation": lambda mockcs: mockcs.calls.of("").last,
+}
+
+
+@pytest.mark.parametrize("how", MISUSED)
+def test_an_argument_of_a_wrong_kind_is_a_misuse_in_one_sentence(mockcs: Client, how: str) -> None:
+    with pytest.raises(MockcsError) as raised:
+        MISUSED[how](mockcs)
+    assert "\n" not in str(raised.value)
+    assert "no mockcs answers" not in str(raised.value)

@@ -1,0 +1,129 @@
+"""The pytest plugin where a test has more than one space, a mock of its own, or many calls."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.conftest import Mock
+from tests.test_plugin import BROKEN, RULE, run, section, told
+from tests.test_plugin import tester as tester  # noqa: PLC0414 - a fixture
+
+pytest_plugins = ["pytester"]
+
+OF_A_SPACE = """
+from mockcs import Client
+@pytest.fixture(scope="session")
+def mockcs_server():
+    return Client("{}", space="team-a")
+"""
+TWICE = """
+@pytest.mark.parametrize("number", range(2))
+def test_it(mockcs, number):
+    assert mockcs.space == "team-a"
+    assert start(mockcs.url)[1] == {"service_id": 1}
+    mockcs.assert_called("start_service", times=1)
+"""
+ELSEWHERE = """
+@pytest.mark.parametrize("number", range(2))
+def test_it(mockcs, number):
+    other = mockcs.of("elsewhere")
+    assert start(other.url)[1] == {"service_id": 1}
+    other.assert_called("start_service", times=1)
+    assert mockcs.calls == []
+"""
+
+
+def test_a_client_of_a_space_is_reset_and_used_and_its_space_kept(tester: pytest.Pytester, served: Mock) -> None:
+    run(tester, OF_A_SPACE.replace("{}", served.base_url) + TWICE).assert_outcomes(passed=2)
+    assert "team-a" in served.get("/__admin/spaces").json["spaces"]
+
+
+@pytest.mark.parametrize("given", ["'http://127.0.0.1:1'", "__import__('mockcs').Server()"])
+def test_a_fixture_that_gives_no_client_is_told_so(tester: pytest.Pytester, given: str) -> None:
+    own = f"@pytest.fixture(scope='session')\ndef mockcs_server():\n    return {given}\n"
+    result = run(tester, f"{own}def test_it(mockcs):\n    pass")
+    result.assert_outcomes(errors=1)
+    assert "the fixture mockcs_server must give a mockcs.Client" in told(result)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_further_spaces_of_a_test_are_its_own_and_gone_at_its_end(
+    tester: pytest.Pytester, served: Mock, *, shared: bool
+) -> None:
+    url = ["--mockcs-url", served.base_url] if shared else []
+    assert served.post("/__space/elsewhere/genesys/1/cs/services/start", {"contact_key": "1"}).status == 201
+    run(tester, ELSEWHERE, *url).assert_outcomes(passed=2)
+    assert served.get("/__admin/spaces").json["spaces"] == ["default", "elsewhere"]
+    assert len(served.get("/__space/elsewhere/__admin/calls").json["calls"]) == 1
+
+
+def test_a_broken_rule_in_a_further_space_fails_the_test(tester: pytest.Pytester) -> None:
+    result = run(tester, f"def test_it(mockcs):\n    mockcs = mockcs.of('x')\n    {BROKEN}")
+    result.assert_outcomes(passed=1, errors=1)
+    assert RULE in told(result)
+
+
+def test_a_broken_rule_after_a_part_that_was_skipped_fails_the_test(tester: pytest.Pytester) -> None:
+    skipped = "    with subtests.test('chat'):\n        pytest.skip()\n"
+    result = run(tester, f"def test_it(mockcs, subtests):\n{skipped}    {BROKEN}")
+    assert RULE in told(result)
+    assert result.parseoutcomes()["errors"] == 1
+
+
+def test_a_test_that_runs_again_is_judged_anew(tester: pytest.Pytester) -> None:
+    again = """
+import os
+from _pytest.runner import runtestprotocol
+
+def pytest_runtest_protocol(item, nextitem):
+    for _ in range(2):
+        item._initrequest()
+        reports = runtestprotocol(item, nextitem=nextitem, log=False)
+    for report in reports:
+        item.ihook.pytest_runtest_logreport(report=report)
+    return True
+"""
+    tester.makeconftest(again)
+    suite = f"RUNS = []\ndef test_it(mockcs):\n    RUNS.append(1)\n    assert len(RUNS) > 1\n    {BROKEN}"
+    result = run(tester, suite)
+    result.assert_outcomes(passed=1, errors=1)
+    assert RULE in told(result)
+
+
+def test_calls_that_are_alike_share_a_line_and_hide_none_that_went_wrong(tester: pytest.Pytester) -> None:
+    polls = "    for _ in range(31): send('GET', mockcs.url + '/services/1')\n"
+    suite = f"def test_it(mockcs):\n    start(mockcs.url)\n    {BROKEN}\n{polls}    assert 0"
+    lines = section(run(tester, suite))
+    assert f"  {RULE}" in "\n".join(lines).replace("\n        ", " ")
+    assert lines[-2:] == ["  3 to 33  query_service_by_id  200  GET", "      /genesys/1/cs/services/1"]
+
+
+def test_of_many_calls_the_last_are_told_and_earlier_ones_that_went_wrong(tester: pytest.Pytester) -> None:
+    more = "    for number in range(40): send('GET', f'{mockcs.url}/services/{number % 2 + 1}')\n"
+    starts = "    for _ in range(40): start(mockcs.url)\n"
+    lines = section(run(tester, f"def test_it(mockcs):\n    {BROKEN}\n{starts}{more}    assert 0"))
+    text = " ".join(" ".join(lines).split())
+    assert text.startswith("... 50 earlier calls")
+    assert RULE in text
+
+
+def test_a_flood_of_broken_rules_is_told_in_part(tester: pytest.Pytester) -> None:
+    result = run(tester, f"def test_it(mockcs):\n    for _ in range(50):\n        {BROKEN}")
+    assert "the application broke 50 documented rules:" in told(result)
+    assert "... 20 more calls that broke one" in told(result)
+
+
+def test_a_refusal_without_a_violation_is_told_with_its_answer(tester: pytest.Pytester) -> None:
+    ends = "    send('POST', mockcs.url + '/services/999/end', {})\n"
+    lines = section(run(tester, f"def test_it(mockcs):\n{ends}    assert 0"))
+    assert "answer: " in " ".join(lines)
+    assert "There are no service found for : 999" in " ".join(" ".join(lines).split())
+
+
+def test_a_wanted_secret_is_not_in_the_message_of_a_failed_expectation(tester: pytest.Pytester) -> None:
+    wanted = "headers={'authorization': 'Basic CANARY', 'X-Trace': 'seen'}"
+    for test in (f"mockcs.assert_called({wanted})", f"mockcs.assert_order(dict({wanted}))"):
+        result = run(tester, f"def test_it(mockcs):\n    start(mockcs.url)\n    {test}")
+        message = [line for line in result.outlines if line.startswith("E ")]
+        assert "seen" in " ".join(message)
+        assert "CANARY" not in " ".join(message)
