@@ -13,7 +13,7 @@ from typing import Any
 from flask import Flask
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from mockcs import server
+from mockcs import serving
 from mockcs.settings import Settings
 
 _HOST = "127.0.0.1"
@@ -52,7 +52,7 @@ def main() -> None:
     else:
         loader = {"bare": loaded, "flask": flask_loaded}[kind]
         # The server's own function: its arguments, whatever they become.
-        served = server._granian(Settings(), _HOST, port)  # noqa: SLF001
+        served = serving._granian(Settings(), _HOST, port)  # noqa: SLF001
         served.serve(target_loader=loader, wrap_loader=False)
 
 

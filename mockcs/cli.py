@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shlex
 import sys
 import threading
@@ -42,11 +43,11 @@ def main() -> None:
 
 
 @main.command(context_settings={"auto_envvar_prefix": "MOCKCS", "show_default": True})
-@with_settings
+@with_settings()
 @click.pass_context
 def serve(context: click.Context, /, **given: Any) -> None:
     """Serve the mock until Ctrl-C. Each flag is a variable too: --max-calls is MOCKCS_MAX_CALLS."""
-    from mockcs.server import serve as run  # noqa: PLC0415 - the other commands start faster without
+    from mockcs.serving import serve as run  # noqa: PLC0415 - the other commands start faster without
 
     settings = settings_of(given, context)
     if not settings.admin_token and not is_loopback(settings.host):
@@ -58,21 +59,37 @@ def serve(context: click.Context, /, **given: Any) -> None:
     run(settings)
 
 
-@main.command()
-@click.option("--host", default="127.0.0.1", show_default=True, envvar="MOCKCS_HOST", help="Where the mock listens.")
-@click.option("--port", default=8080, show_default=True, envvar="MOCKCS_PORT", help="Its port.")
-@click.option("--tls-cert", default="", envvar="MOCKCS_TLS_CERT", help="Its certificate, when it speaks HTTPS.")
+class _Seconds(click.FloatRange):
+    """A number of seconds, not infinitely many."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number; UsageError when it is none."""
+        found = super().convert(value, param, ctx)
+        if not math.isfinite(found):
+            self.fail(f"{value!r} is no number of seconds.", param, ctx)
+        return found
+
+
+@main.command(context_settings={"auto_envvar_prefix": "MOCKCS", "show_default": True})
+@with_settings("host", "port", "tls_cert")
 @click.option(
     "--timeout",
-    type=click.FloatRange(0, min_open=True),
+    type=_Seconds(0, min_open=True),
     default=2.0,
     show_default=True,
+    allow_from_autoenv=False,
     help="Seconds to wait for an answer.",
 )
-@click.option("--wait", default=0.0, show_default=True, help="Seconds to go on asking until the mock answers.")
+@click.option(
+    "--wait",
+    type=_Seconds(0),
+    default=0.0,
+    allow_from_autoenv=False,
+    help="Seconds to go on asking until the mock answers.",
+)
 def healthcheck(host: str, port: int, tls_cert: str, timeout: float, wait: float) -> None:
     """Exit with 0 if a mock answers there, else with 1."""
-    url = f"{'https' if tls_cert else 'http'}://{in_url(host)}:{port}/__admin/health"
+    url = f"{_url(host, port, tls_cert)}/__admin/health"
     deadline = time.monotonic() + wait
     while True:
         try:
@@ -85,6 +102,12 @@ def healthcheck(host: str, port: int, tls_cert: str, timeout: float, wait: float
         else:
             click.echo(f"{health['status']}: mockcs {health['version']}, up {health['uptime_seconds']} s")
             return
+
+
+def _url(host: str, port: int, tls_cert: str) -> str:
+    if port == 0:
+        raise MockcsError("port 0 is none that a mock is reached by", hint="name the one that it listens on")
+    return f"{'https' if tls_cert else 'http'}://{in_url(host)}:{port}"
 
 
 def _health(url: str, tls_cert: str, timeout: float) -> Any:
@@ -207,23 +230,19 @@ def check(folder: str) -> None:
     click.echo("every schema is equal to its table")
 
 
-@main.command()
-@click.option("--host", default="127.0.0.1", show_default=True, envvar="MOCKCS_HOST", help="Where the mock listens.")
-@click.option("--port", default=8080, show_default=True, envvar="MOCKCS_PORT", help="Its port.")
-@click.option("--space", default="", help="The name of a space of its own.")
-@click.option("--tls-cert", default="", envvar="MOCKCS_TLS_CERT", help="Its certificate, if it speaks HTTPS.")
-@click.option(
-    "--basic-auth", default="mockcs:mockcs", envvar="MOCKCS_BASIC_AUTH", help="Its credentials, if it has any."
-)
+@main.command(context_settings={"auto_envvar_prefix": "MOCKCS", "show_default": True})
+@with_settings("host", "port", "tls_cert", "basic_auth")
+@click.option("--space", default="", help="The name of a space of its own.", allow_from_autoenv=False)
 def env(host: str, port: int, space: str, tls_cert: str, basic_auth: str) -> None:
     """Print the variables that a client needs. The credentials are harmless ones."""
     from mockcs.settings import Settings  # noqa: PLC0415 - the other commands start faster without
     from mockcs.spaces import checked_name  # noqa: PLC0415
 
-    url = f"{'https' if tls_cert else 'http'}://{in_url(host)}:{port}"
+    url = _url(host, port, tls_cert)
     base = f"{url}/__space/{checked_name(space)}" if space else url
     Settings(basic_auth=basic_auth)  # as `serve` checks it
-    user, _, password = basic_auth.partition(":")  # a call that misses the mock must not reach a real account
+    # A call that misses the mock must not reach a real account.
+    user, _, password = (basic_auth or "mockcs:mockcs").partition(":")
     for name, value in {
         "MOCKCS_URL": url,
         "CONTEXT_SERVICES_URL": base + documented.PREFIXES["8.5"],

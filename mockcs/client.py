@@ -15,8 +15,7 @@ from mockcs.transport import Transport, checked_url, document_of, in_path, json_
 from mockcs.values import Call, Calls, Service
 
 _PATH_85 = "/genesys/1/cs"
-_SECONDS = 10.0
-_USUAL = 503
+_SECONDS, _USUAL = 10.0, 503
 
 
 class Client:
@@ -244,6 +243,8 @@ class Client:
     def ask(self, method: str, path: str, body: Any = None) -> Any:
         """The admin API's answer to a request below /__admin; MockcsError with its sentence and hint otherwise."""
         __tracebackhide__ = True
+        if not path.startswith("/"):
+            raise MockcsError(f"a path begins with a slash, unlike {path!r}")
         status, document = self._ask(method, path, body)
         if status >= 400:
             raise MockcsError(document["error"], document.get("hint", ""), status)

@@ -16,19 +16,27 @@ _KINDS = {each.name: each.metadata["kind"] for each in fields(Settings)}
 _TABLES = tuple(name for name, kind in _KINDS.items() if kind == "table")
 
 
-def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
-    """One option for each setting, and --config; a flag goes before its variable, that before the file."""
-    for each in reversed(fields(Settings)):
-        if each.name not in _TABLES:
-            command = click.option(f"--{each.name.replace('_', '-')}", each.name, **_option(each))(command)
-    return click.option(
+def with_settings(*wanted: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """One option for each of these settings, or for all, and --config.
+
+    A flag goes before its variable, that before the file.
+    """
+    config = click.option(
         "--config",
         type=click.Path(path_type=Path, dir_okay=False),
         is_eager=True,
         expose_value=False,
         callback=_read,
         help="TOML file with these settings; a flag or variable goes before it.",
-    )(command)
+    )
+
+    def added(command: Callable[..., Any]) -> Callable[..., Any]:
+        for each in reversed(fields(Settings)):
+            if each.name not in _TABLES and (not wanted or each.name in wanted):
+                command = click.option(f"--{each.name.replace('_', '-')}", each.name, **_option(each))(command)
+        return config(command)
+
+    return added
 
 
 def settings_of(given: dict[str, Any], context: click.Context) -> Settings:
@@ -70,7 +78,7 @@ def _read(context: click.Context, _: click.Parameter, path: Path | None) -> None
 
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise MockcsError(f"{path} cannot be read: {error}") from error
     given = {name.replace("-", "_"): value for name, value in table.items()}
     given |= {name: _listed(value) for name, value in given.items() if _KINDS.get(name) == "pairs"}

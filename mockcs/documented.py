@@ -111,7 +111,7 @@ class Error:
 
 @record
 class Reading:
-    """One row of `readings.csv`: a question that the manual leaves open."""
+    """One row of `readings.csv`: a question that the manual leaves open, and the operations that it is asked of."""
 
     id: str
     question: str
@@ -121,6 +121,7 @@ class Reading:
     evidence: str
     page: str
     note: str
+    operations: str
 
     def document(self, value: str) -> Document:
         """The reading as the admin API shows it, with the choice in force."""
@@ -228,7 +229,7 @@ def read(folder: str | Path = "") -> Manual:
 
 def _others(known: dict[tuple[str, str], frozenset[str]], api: str, table: str) -> frozenset[str]:
     events = [known.get((each, other), frozenset()) for each in GENERATIONS for other in RESOURCE_OF]
-    usual = _EVERYDAY if table == "state_transition_event" else _EVERYDAY | _AT_STARTS
+    usual = _EVERYDAY | (set() if table == "state_transition_event" else _AT_STARTS)
     return frozenset().union(*events) - known.get((api, table), frozenset()) - usual
 
 
@@ -271,9 +272,8 @@ def _operation(row: _Row, readings: dict[str, Reading]) -> Operation:
 
 def _reading(row: _Row) -> Reading:
     place, (name, question, choices, *rest) = row
-    reading = Reading(name, question, tuple(choices.split("|")), *rest)
-    _check(place, "default", reading.default, reading.choices)
-    return reading
+    _check(place, "default", rest[0], known := tuple(choices.split("|")))
+    return Reading(name, question, known, *rest)
 
 
 def _rows(path: Path, kind: type[Field | Operation | Error | Reading | Question]) -> Iterator[_Row]:

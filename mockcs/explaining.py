@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from fnmatch import fnmatchcase
 
 from mockcs.documented import PREFIXES, Field, Manual, Operation, shipped
 from mockcs.errors import MockcsError
@@ -24,11 +25,10 @@ def explained(manual: Manual, name: str, width: int) -> Iterator[str]:
     for api in dict.fromkeys(row.api for row in rows):
         of_api = [row for row in rows if row.api == api]
         yield from _urls(of_api, width)
-        for table in dict.fromkeys((of_api[0].query, of_api[0].body_table)):
-            if table:
-                yield from _fields(manual, api, table, width)
-        yield from _readings(manual, of_api, width)
-        yield from _example(api, name)
+        for table in _tables(manual, api, (of_api[0].query, of_api[0].body_table)):
+            yield from _fields(manual, api, table, width)
+        yield from _readings(manual, of_api[0], width)
+        yield from _example(api, name, width)
         yield ""
 
 
@@ -56,23 +56,27 @@ def _field(row: Field) -> str:
     return f"{row.field}: {row.type}{limit}, {told}{reading}. {row.description} ({row.evidence})"
 
 
-def _readings(manual: Manual, rows: list[Operation], width: int) -> Iterator[str]:
-    first = rows[0]
-    tables = {first.query, first.body_table}
-    chosen = {row.reading.partition("=")[0] for t in tables for row in manual.rows(first.api, t) if row.reading}
-    chosen |= {row.status for row in rows if not row.status.isdigit()}
-    chosen |= {reading for reading in manual.readings if reading in first.note}
-    for name in sorted(chosen):
-        reading = manual.readings[name]
-        text = f"reading {name} = {' | '.join(reading.choices)}: {reading.question} ({reading.evidence})"
-        yield from _wrapped(text, width, 2)
+def _tables(manual: Manual, api: str, names: Iterable[str]) -> dict[str, None]:
+    """The tables of these names, each with those that it holds behind it."""
+    found: dict[str, None] = {}
+    for name in filter(None, names):
+        found |= {name: None} | _tables(manual, api, manual.nested(api, name).values())
+    return found
 
 
-def _example(api: str, name: str) -> Iterator[str]:
+def _readings(manual: Manual, row: Operation, width: int) -> Iterator[str]:
+    for reading in manual.readings.values():
+        asked = any(fnmatchcase(row.name, each) for each in reading.operations.split())
+        if asked and reading.api in (row.api, "both"):
+            text = f"reading {reading.id} = {' | '.join(reading.choices)}: {reading.question} ({reading.evidence})"
+            yield from _wrapped(text, width, 2)
+
+
+def _example(api: str, name: str, width: int) -> Iterator[str]:
     for path in sorted((shipped("fixtures") / "examples" / api / name).glob("*.json")):
         example = json.loads(path.read_text(encoding="utf-8"))
         request, answer = example["request"], example["answer"]
-        yield f"  example ({example['page']}):"
+        yield from _wrapped(f"example ({example['page']}):", width, 2)
         yield f"    {request['method']} {PREFIXES[api]}{request['path']}"
         for document in (request.get("body"), answer["body"]):
             if document is answer["body"]:

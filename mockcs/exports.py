@@ -13,6 +13,7 @@ from mockcs.clock import text_of
 from mockcs.messages import Document
 
 _PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
+_LONGEST_ARGUMENT = 100_000  # bytes: Linux takes 128 KiB, and quotes count
 _OWN_HEADERS = ("content-length", "host", "user-agent", "accept", "accept-encoding", "connection")
 
 
@@ -33,7 +34,7 @@ def curl_of(call: Call, base_url: str) -> str:
         text = request.body.decode()
     except UnicodeDecodeError:
         text = "\0"
-    if "\0" in text:  # no argument can hold it
+    if "\0" in text or len(request.body) > _LONGEST_ARGUMENT:  # no argument can hold it
         encoded = base64.b64encode(request.body).decode()
         return f"echo {encoded} | base64 -d | {shlex.join([*words, '--data-binary', '@-'])}"
     return shlex.join([*words, "--data-raw", text])

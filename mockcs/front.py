@@ -132,6 +132,8 @@ def _request_of(environ: Environ, path: str, prefix: str, space: Space) -> Reque
     host = headers.get("Host") or f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}"
     base_url = f"{environ['wsgi.url_scheme']}://{host}{prefix}"
     query = environ.get("QUERY_STRING", "")
+    if not query.isascii():
+        query = "".join(sign if sign.isascii() else f"%{ord(sign):02X}" for sign in query)
     return Request(environ["REQUEST_METHOD"], path, query, headers, body, size, digest, whole, base_url, prefix)
 
 
@@ -149,7 +151,8 @@ def _body_of(environ: Environ, max_body: int) -> tuple[bytes, int, str | None, b
     kept: list[bytes] = []
     size, digest = 0, None
     try:
-        while size < _DRAINED and (length is None or size < length):
+        most = max(_DRAINED, max_body + 1)
+        while size < most and (length is None or size < length):
             chunk = read(_CHUNK if length is None else min(_CHUNK, length - size))
             size += len(chunk)
             if size == length == len(chunk) <= max_body:
@@ -165,5 +168,5 @@ def _body_of(environ: Environ, max_body: int) -> tuple[bytes, int, str | None, b
                 kept.clear()
     except OSError:
         return b"", size, None, False  # the client went away
-    whole = length is None or size == length or size >= _DRAINED
+    whole = length is None or size == length or size >= most
     return b"".join(kept), size, digest.hexdigest() if digest else None, whole

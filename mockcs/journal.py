@@ -62,7 +62,7 @@ class Journal:
         self.today: Counter[int] = Counter()
         self._earlier: Counter[int] = Counter()
         self._day = self._before_today = 0
-        self.streams: list[Queue[Record | None]] = []
+        self.streams: list[Queue[tuple[Journal, int | None]]] = []
 
     def __len__(self) -> int:
         return len(self._records)
@@ -150,7 +150,7 @@ class Journal:
             self._evict()
         self.version += 1
         if self.streams:
-            self._stream(record)
+            self._stream(number)
 
     def forget(self) -> int:
         """Forget the completed calls; returns how many."""
@@ -164,10 +164,10 @@ class Journal:
         """Wake the readers of the streams; who reads no further call, looks whether there will be one."""
         self._stream(None)
 
-    def _stream(self, record: Record | None) -> None:
+    def _stream(self, number: int | None) -> None:
         for stream in self.streams:
             with suppress(Full):  # a reader that is too slow misses calls; it can see so by their numbers
-                stream.put_nowait(record)
+                stream.put_nowait((self, number))
 
     def call(self, number: int) -> Call | None:
         """The call of that id, completed or in flight."""

@@ -3,40 +3,24 @@
 from __future__ import annotations
 
 import errno
-import gc
-import logging
-import multiprocessing
 import os
-import signal
 import socket
 import ssl
-import sys
 import threading
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from mockcs import __version__
-from mockcs.app import Mock, create_mock
-from mockcs.bodies import Bodies
+from mockcs.app import create_mock
 from mockcs.errors import MockcsError
-from mockcs.front import Wsgi
 from mockcs.settings import Settings, in_url
 from mockcs.spaces import DEFAULT
-from mockcs.turns import Turns
 
 if TYPE_CHECKING:
     from mockcs.client import Client
 
 _STOP_SECONDS = 0.5
 _LARGEST_PORT = 65535
-_READY_PAUSE = 0.002
-_READY_TRIES = 5000
-_BODIES = 100  # that may be waited for at one time
-_THREADS = 28  # of granian for all that waits for nothing
-_CONNECTIONS = 2**16  # more than a process may have open by default; beyond it granian would accept none
 
 
 class Server:
@@ -86,12 +70,7 @@ class Server:
             return None
         from mockcs.threaded import LateHandshake  # noqa: PLC0415 - see start()
 
-        context = LateHandshake(ssl.PROTOCOL_TLS_SERVER)
-        try:
-            context.load_cert_chain(self._settings.tls_cert, self._settings.tls_key)
-        except OSError as error:
-            raise _bad_certificate(self._settings, error) from error
-        return context
+        return loaded(LateHandshake(ssl.PROTOCOL_TLS_SERVER), self._settings)
 
     def stop(self) -> None:
         """Stop listening; answers that are under way are let go."""
@@ -128,6 +107,7 @@ class Server:
 
 _running: dict[str, Server] = {}
 """The servers of this process, by their base URL."""
+
 os.register_at_fork(after_in_child=_running.clear)  # their threads are not forked: the parent still answers
 
 
@@ -151,134 +131,23 @@ def bound(host: str, port: int) -> socket.socket:
     except OSError as error:
         probe.close()
         if error.errno == errno.EADDRINUSE:
-            sentence, hint = f"port {port} on {host} is taken", "stop what listens there, or choose another --port"
-        else:
-            sentence, hint = f"{host}:{port} cannot be listened on: {error.strerror or error}", "see --host and --port"
-        raise MockcsError(sentence, hint=hint) from error
+            raise taken(host, port) from error
+        sentence = f"{host}:{port} cannot be listened on: {error.strerror or error}"
+        raise MockcsError(sentence, hint="see --host and --port") from error
     return probe
 
 
-class _Loader:
-    """Gives granian's worker the app: the one built here when the worker is a fork, else a new one."""
-
-    def __init__(self, settings: Settings, mock: Mock | None, port: int, line: str) -> None:
-        self._settings = settings
-        self._mock = mock
-        self._port = port
-        self._line = line
-
-    def __reduce__(self) -> tuple[Callable[..., _Loader], tuple[Any, ...]]:
-        return _Loader, (self._settings, None, self._port, self._line)
-
-    def __call__(self, *_: Any, **__: Any) -> Wsgi:
-        mock = self._mock or create_mock(self._settings)
-        # granian puts the environment into every WSGI environ, where HTTP_PROXY would pass for a header.
-        os.environ.clear()
-        _log_calls(self._settings)
-        threading.Thread(target=_end_with_parent, name="mockcs-parent", daemon=True).start()
-        known = (self._settings.host, self._port), self._line, mock
-        threading.Thread(target=_begin, args=known, name="mockcs-ready", daemon=True).start()
-        return Turns(Bodies(mock.wsgi, _BODIES))
+def taken(host: str, port: int) -> MockcsError:
+    """What is said of a port on which somebody listens."""
+    return MockcsError(f"port {port} on {host} is taken", hint="stop what listens there, or choose another --port")
 
 
-def _begin(address: tuple[str, int], line: str, mock: Mock) -> None:
-    """Say that the mock listens, and then make ready what the first requests can do without."""
-    _announce(address, line)
-    mock.prepare()
-    # What is there now stays. The collector need not look at it again whenever an answer has made many objects.
-    gc.collect()
-    gc.freeze()
-
-
-def _announce(address: tuple[str, int], line: str) -> None:
-    """Say that the mock listens once it does: granian tells nobody, so asking is the only way to know."""
-    pause = threading.Event()
-    for _ in range(_READY_TRIES):
-        try:
-            socket.create_connection(address, timeout=1).close()
-        except OSError:
-            pause.wait(_READY_PAUSE)
-        else:
-            os.write(sys.stdout.fileno(), line.encode())
-            return
-
-
-def _end_with_parent() -> None:
-    # However the parent goes, also by SIGKILL, its worker must not keep the port.
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
-def serve(settings: Settings) -> None:
-    """Serve until SIGINT or SIGTERM; MockcsError when the address or a setting is bad."""
-    if settings.server == "threaded":
-        _serve_threaded(settings)
-        return
-    with bound(settings.host, settings.port) as probe:
-        address, port = probe.getsockname()[:2]
-    mock = create_mock(settings)
-    server = _granian(settings, address, port)
+def loaded(context: ssl.SSLContext, settings: Settings) -> ssl.SSLContext:
+    """The context with the certificate of the settings; MockcsError when it is none, or its key is encrypted."""
     try:
-        loader = _Loader(settings, mock, port, _line(settings, port))
-        server.serve(target_loader=loader, wrap_loader=False)
-    except SystemExit:
-        # Ctrl-C reaches the worker too; that it went by itself is then no failure.
-        if not server.interrupt_signal:
-            raise
-
-
-def _granian(settings: Settings, address: str, port: int) -> Any:
-    from granian import Granian  # noqa: PLC0415 - only `serve` pays for it
-    from granian.constants import HTTPModes, Interfaces, SSLProtocols  # noqa: PLC0415
-    from granian.log import LogLevels  # noqa: PLC0415
-
-    # A float is taken for the timeout, whatever its annotation says, and half a second is enough.
-    stop: Any = _STOP_SECONDS
-    try:
-        return Granian(
-            "mockcs",
-            address=address,
-            port=port,
-            interface=Interfaces.WSGI,
-            http=HTTPModes.http1,
-            # Whatever waits holds a thread and a connection, so there are more of both than may wait.
-            blocking_threads=min(settings.max_waiting, _CONNECTIONS) + _BODIES + _THREADS,
-            backpressure=_CONNECTIONS,
-            log_level=LogLevels.error,
-            ssl_cert=Path(settings.tls_cert) if settings.tls_cert else None,
-            ssl_key=Path(settings.tls_key) if settings.tls_key else None,
-            ssl_protocol_min=SSLProtocols.tls12,
-            workers_kill_timeout=stop,
-        )
+        # Without a password OpenSSL would ask the terminal for one, and wait.
+        context.load_cert_chain(settings.tls_cert, settings.tls_key, password="")
     except OSError as error:  # ssl.SSLError is one
-        raise _bad_certificate(settings, error) from error
-
-
-def _serve_threaded(settings: Settings) -> None:
-    stopped = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopped.set())
-    _log_calls(settings)
-    server = Server(settings, port=settings.port).start()
-    try:
-        os.write(sys.stdout.fileno(), _line(settings, server.port).encode())
-        stopped.wait()
-    finally:
-        server.stop()
-
-
-def _log_calls(settings: Settings) -> None:
-    if settings.log_calls:
-        logging.basicConfig(format="%(asctime)s %(message)s")
-        logging.getLogger("mockcs").setLevel(logging.INFO)
-
-
-def _line(settings: Settings, port: int) -> str:
-    url = f"{'https' if settings.tls_cert else 'http'}://{in_url(settings.host)}:{port}"
-    return f"mockcs {__version__} listens on {url} - calls: {url}/__admin/calls - Ctrl-C stops it\n"
-
-
-def _bad_certificate(settings: Settings, error: OSError) -> MockcsError:
-    return MockcsError(f"{settings.tls_cert} and {settings.tls_key} are no certificate and its key: {error}")
+        sentence = f"{settings.tls_cert} and {settings.tls_key} are no certificate and its key: {error}"
+        raise MockcsError(sentence, hint="the key must not be encrypted") from error
+    return context

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import re
 import socket
 import ssl
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from io import BufferedIOBase
-from typing import Any
+from io import BufferedIOBase, BufferedReader
+from typing import Any, cast
+from urllib.parse import unquote_to_bytes
+from weakref import WeakSet
 
-from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
+from werkzeug.serving import DechunkedInput, ThreadedWSGIServer, WSGIRequestHandler
 
 from mockcs.front import Environ, Wsgi
 
@@ -17,12 +21,14 @@ _CHUNK = 64 * 2**10
 _MOST_CHUNKS = 2**14
 _SILENCE = 0.01
 _DIGITS = 18
+_HEX, _LONGEST, _MOST_TRAILERS = re.compile(rb"[0-9a-fA-F]{1,16}"), 2**16, 100
 
 
 class Threaded(ThreadedWSGIServer):
     """Answers on a socket that listens, each connection in a thread of its own."""
 
     def __init__(self, listener: socket.socket, wsgi: Wsgi, certificate: ssl.SSLContext | None) -> None:
+        _servers.add(self)
         self._open: set[socket.socket] = set()
         self.answering: set[socket.socket] = set()
         host, port = listener.getsockname()[:2]
@@ -38,6 +44,13 @@ class Threaded(ThreadedWSGIServer):
         self._open.discard(request)
         super().shutdown_request(request)
 
+    def leave(self) -> None:
+        """Close the sockets in a forked child; the connections go on in its parent."""
+        for each in (self.socket, *self._open):
+            # Not by the methods of a TLS socket, which would say goodbye, nor only when nobody reads from it any more.
+            with suppress(OSError):
+                os.close(socket.socket.detach(each))
+
     def hang_up(self) -> None:
         """End all connections; answers that are under way are let go."""
         for connection in list(self._open):
@@ -45,6 +58,19 @@ class Threaded(ThreadedWSGIServer):
             with suppress(OSError):  # it has gone already
                 # Not the method of a TLS socket, which would send what is left of an answer in plain.
                 socket.socket.shutdown(connection, how)
+
+
+_servers: WeakSet[Threaded] = WeakSet()
+
+
+def _leave() -> None:
+    # A child that held the sockets open would keep a fault from ending a connection, and the port of a server that
+    # has stopped.
+    for server in list(_servers):
+        server.leave()
+
+
+os.register_at_fork(after_in_child=_leave)
 
 
 class LateHandshake(ssl.SSLContext):
@@ -75,6 +101,23 @@ class _Body:
         return data
 
 
+class _Chunks(DechunkedInput):
+    """A body in chunks; their extensions and the trailers behind them are passed over (RFC 9112, 7.1)."""
+
+    _rfile: BufferedReader
+
+    def read_chunk_len(self) -> int:
+        size = self._rfile.readline(_LONGEST).partition(b";")[0].strip()
+        if not _HEX.fullmatch(size):
+            raise OSError("Invalid chunk header")
+        length = int(size, 16)
+        for _ in range(0 if length else _MOST_TRAILERS):
+            if self._rfile.peek(1)[:1] in (b"\r", b"\n", b""):
+                break
+            self._rfile.readline(_LONGEST)
+        return length
+
+
 class Connection(WSGIRequestHandler):
     """One connection. It leaves the process's logging alone: the journal says what came."""
 
@@ -84,6 +127,7 @@ class Connection(WSGIRequestHandler):
     def run_wsgi(self) -> None:
         """Answer a request; werkzeug would say that the connection ends with the answer."""
         environ = self.make_environ()
+        self._as_sent(environ)
         body = environ["wsgi.input"] = self._body(environ)
         self.server.answering.add(self.connection)
         try:
@@ -92,6 +136,17 @@ class Connection(WSGIRequestHandler):
             self.server.answering.discard(self.connection)
         if not body.ended:
             self._drain()
+
+    def _as_sent(self, environ: Environ) -> None:
+        """Undo what werkzeug does to a request: no path of two slashes is one of one, and bytes are no characters."""
+        target = self.raw_requestline.split(b" ")[1].decode("latin-1")
+        path, _, query = target.partition("#")[0].partition("?")
+        if path.startswith("/"):  # else it is the whole URL
+            environ["PATH_INFO"] = unquote_to_bytes(path.encode("latin-1")).decode("latin-1")
+        environ["QUERY_STRING"] = query
+        for name, value in environ.items():
+            if name.startswith("HTTP_"):
+                environ[name] = value.strip()
 
     def _answer(self, environ: Environ, body: _Body) -> None:
         begun: list[tuple[str, list[tuple[str, str]]]] = []
@@ -113,7 +168,8 @@ class Connection(WSGIRequestHandler):
 
     def _body(self, environ: Environ) -> _Body:
         if environ.get("wsgi.input_terminated"):
-            return _Body(environ["wsgi.input"], None)
+            chunks: Any = _Chunks(cast("Any", self.rfile))
+            return _Body(BufferedReader(chunks), None)
         length = environ.get("CONTENT_LENGTH") or "0"
         if not length.isdecimal() or len(length) > _DIGITS or "HTTP_TRANSFER_ENCODING" in environ:
             self.close_connection = True  # nobody knows where the next request begins

@@ -309,3 +309,7 @@ def test_ids_at_their_end_go_on_from_1_and_come_back(gms: Door) -> None:
     assert gms.mock.put("/__admin/ids", ids).json == ids
     assert gms.mock.put("/__admin/state", state).status == 200
     assert gms.mock.get("/__admin/state").json == state
+
+
+def test_an_id_of_very_many_digits_is_that_of_no_service(mock: Mock) -> None:
+    assert mock.get("/__admin/services/" + "9" * 4301).status == 404

@@ -56,7 +56,7 @@ def test_a_server_that_is_not_asked_for_its_admin_api_does_not_load_flask() -> N
 
 @pytest.mark.slow
 def test_the_command_loads_flask_no_earlier() -> None:
-    assert printed("import sys, mockcs.cli, mockcs.server; print('flask' in sys.modules)") == ["False"]
+    assert printed("import sys, mockcs.cli, mockcs.serving; print('flask' in sys.modules)") == ["False"]
 
 
 def test_many_who_ask_the_admin_api_first_at_the_same_time_get_one_and_the_same(

@@ -14,7 +14,9 @@ import pytest
 from mockcs.bodies import Bodies
 from mockcs.errors import MockcsError
 from mockcs.front import Environ, StartResponse
-from mockcs.server import _BODIES
+from mockcs.server import Server
+from mockcs.serving import _BODIES
+from mockcs.settings import Settings
 from tests.conftest import Mock, serving
 
 EVENT = {"service_type": 100, "contact_key": "42"}
@@ -108,3 +110,10 @@ def test_a_body_that_breaks_off_gives_its_place_back(monkeypatch: pytest.MonkeyP
     assert left
     with pytest.raises(ConnectionResetError):
         bodies({"wsgi.input": stalled}, lambda *_: None)
+
+
+@pytest.mark.slow
+def test_a_body_may_be_as_large_as_the_settings_say() -> None:
+    with Server(Settings(max_body=100 * 2**20)) as cs:
+        whole = b'{"contact_key":"1","x":"' + b"y" * (65 * 2**20) + b'"}'
+        assert Mock(cs.base_url).request("POST", "/genesys/1/cs/services/start", whole).status == 201

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from mockcs import __version__, cli
+from mockcs import __version__, cli, documented
 from tests.conftest import ROOT, Mock, command
 
 
@@ -203,3 +203,46 @@ def test_there_are_no_variables_for_a_space_that_cannot_be() -> None:
     found = run("env", "--space", "feature/x")
     assert (found.exit_code, found.stdout) == (2, "")
     assert "'feature/x' is no name of a space" in found.stderr
+
+
+def test_healthcheck_and_env_take_the_settings_file_of_serve(mock: Mock, tmp_path: Path) -> None:
+    file = tmp_path / "mockcs.toml"
+    file.write_text(f'port = {mock.address[1]}\nbasic-auth = "kent:superman"\nmax-calls = 5\n', encoding="utf-8")
+    assert run("healthcheck", MOCKCS_CONFIG=str(file)).exit_code == 0
+    printed = run("env", "--config", str(file)).stdout
+    assert f"MOCKCS_URL=http://127.0.0.1:{mock.address[1]}\n" in printed
+    assert "CONTEXT_SERVICES_USER=kent\n" in printed
+    assert "CONTEXT_SERVICES_PASSWORD=superman\n" in printed
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("healthcheck", "--wait", "nan"),
+        ("healthcheck", "--timeout", "inf"),
+        ("healthcheck", "--port", "0"),
+        ("env", "--port", "0"),
+        ("env", "--port", "70000"),
+    ],
+    ids=" ".join,
+)
+def test_a_number_that_cannot_be_meant_is_exit_code_2(arguments: tuple[str, ...]) -> None:
+    found = run(*arguments)
+    assert (found.exit_code, found.stdout) == (2, "")
+
+
+def test_explain_names_every_reading_that_has_to_do_with_an_operation() -> None:
+    told = run("explain", "composite_start").stdout
+    for name in ("composite-match", "composite-found", "both-keys", "start-in-completed", "expiration-base"):
+        assert f"reading {name} = " in told
+    assert "reading purge-compares" not in told
+    manual = documented.read()
+    explained = {row.name: run("explain", row.name).stdout for row in manual.operations}
+    for reading in manual.readings:
+        assert any(f"reading {reading} = " in text for text in explained.values()), reading
+
+
+def test_explain_tells_the_members_of_nested_bodies() -> None:
+    told = run("explain", "perform_state_transition", COLUMNS="80").stdout
+    assert "state_transition_from:\n    state_id: integer" in told
+    assert max(map(len, told.splitlines())) <= 80

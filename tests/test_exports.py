@@ -247,3 +247,12 @@ def test_a_har_takes_the_filters_of_the_calls(mock: Mock) -> None:
     assert len(har(mock, "?operation=query_service_by_id&limit=1")) == 1
     assert len(har(mock, "?path=/nothing")) == 1
     assert mock.get("/__admin/calls.har?sice=1").status == 400
+
+
+def test_a_long_body_is_no_argument_of_the_line(mock: Mock) -> None:
+    mock.post("/genesys/1/cs/services/start", {**EVENT, "long": "x" * 200_000})
+    line = mock.get("/__admin/calls/1/curl").body.decode()
+    assert line.startswith("echo ")
+    done = subprocess.run(["/bin/sh"], input=line, capture_output=True, text=True, timeout=60, check=False)
+    assert "201" in done.stdout.splitlines()[0], done.stderr
+    assert mock.calls(limit=1)[0]["request"]["body"]["long"] == "x" * 200_000

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
+import signal
 import socket
 import threading
 from collections.abc import Iterator
@@ -246,3 +248,55 @@ def test_stopping_ends_the_connections_that_are_open() -> None:
         server.stop()
         assert one.has_ended()
         assert other.has_ended()
+
+
+def test_chunks_may_have_extensions_and_trailers(everywhere: Mock) -> None:
+    chunks = b'%x;a="b";c\r\n%s\r\n0;last\r\nX-Sum: 7\r\nX-More: 8\r\n\r\n' % (len(BODY), BODY)
+    with line(everywhere) as one:
+        one.send((request("POST", "/services/start", b"", "Transfer-Encoding: chunked") + chunks) * 2 + GET)
+        assert [one.status() for _ in range(3)] == [201, 201, 404]
+
+
+@pytest.mark.parametrize("size", [b"0x24", b"-1", b"", b"zz"])
+def test_a_chunk_of_no_size_is_no_body(mock: Mock, size: bytes) -> None:
+    with line(mock) as one:
+        one.send(request("POST", "/services/start", b"", "Transfer-Encoding: chunked") + size + b"\r\n" + BODY)
+        assert one.status() == 400
+        assert one.has_ended()
+    assert mock.calls()[0]["state"] == "aborted"
+
+
+TARGETS = {
+    "two slashes": (b"//services/start", "//services/start", {}),
+    "raw UTF-8": ("/services/anonymous/Zoé".encode(), "/services/anonymous/Zoé", {}),
+    "raw UTF-8 in a query": ("/services/1?extensions=Prénom".encode(), "/services/1", {"extensions": ["Prénom"]}),
+    "escapes": (b"/services/anonymous/a%20%C3%A9?x=%C3%A9+b", "/services/anonymous/a é", {"x": ["é b"]}),
+    "a whole URL": (b"http://127.0.0.1/services/1?a=1", "/services/1", {"a": ["1"]}),
+}
+
+
+@pytest.mark.parametrize("case", TARGETS)
+def test_a_target_is_recorded_as_it_was_sent(everywhere: Mock, case: str) -> None:
+    target, path, query = TARGETS[case]
+    with line(everywhere) as one:
+        one.send(b"GET " + target + b" HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Blank:  a  \r\n\r\n")
+        one.status()
+    recorded = everywhere.calls()[0]["request"]
+    assert (recorded["path"], recorded["query"], recorded["headers"]["X-Blank"]) == (path, query, "a")
+
+
+def test_a_forked_child_holds_no_connection_open(mock: Mock) -> None:
+    mock.post("/__admin/faults", {"operation": "start_service", "connection": "close", "skip": 1})
+    with line(mock) as one:
+        one.send(request("POST", "/services/start", BODY))
+        assert one.status() == 201
+        child = os.fork()
+        if child == 0:
+            signal.pause()
+            os._exit(0)
+        try:
+            one.send(request("POST", "/services/start", BODY))
+            assert one.has_ended()
+        finally:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)

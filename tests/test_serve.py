@@ -142,7 +142,7 @@ def test_what_it_cannot_begin_with_may_come_from_a_variable() -> None:
 def begun(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
     """The settings that each `mockcs serve` of a test would serve with."""
     found: list[Settings] = []
-    monkeypatch.setattr("mockcs.server.serve", found.append)
+    monkeypatch.setattr("mockcs.serving.serve", found.append)
     return found
 
 
@@ -302,3 +302,14 @@ def test_a_stricter_schema_refuses_what_the_shipped_one_accepts(tmp_path: Path) 
         (violation,) = mock.last_call()["violations"]
         assert (violation["pointer"], violation["field"]) == ("/est_duration", "est_duration")
         assert mock.post("/genesys/1/cs/services/start", event | {"est_duration": 60}).status == 201
+
+
+@pytest.mark.parametrize("token", ["é", "a\n", "a\tb"])
+def test_a_token_that_no_header_can_hold_is_refused(token: str) -> None:
+    assert "admin-token" in refused("--admin-token", token)
+
+
+def test_a_settings_file_that_nests_without_end_is_one_sentence(tmp_path: Path) -> None:
+    file = tmp_path / "mockcs.toml"
+    file.write_text("reading = " + "[" * 5000, encoding="utf-8")
+    assert "cannot be read" in refused("--config", str(file))

@@ -8,10 +8,11 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 
 import pytest
 
@@ -129,3 +130,73 @@ def free(mock: Mock) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(mock.address)
+
+
+SERVERS = pytest.mark.parametrize("server", ["granian", "threaded"])
+
+
+@SERVERS
+@pytest.mark.parametrize("numbers", [(signal.SIGTERM, signal.SIGINT), (signal.SIGINT, signal.SIGINT)], ids=str)
+def test_a_second_signal_does_not_keep_it_from_its_end(server: str, numbers: tuple[signal.Signals, ...]) -> None:
+    for _ in range(3):
+        with started("--server", server) as (process, mock):
+            for number in numbers:
+                process.send_signal(number)
+            assert process.wait(10) == 0
+            free(mock)
+
+
+def test_a_terminal_that_is_closed_ends_it() -> None:
+    with in_a_group() as (process, mock):
+        mock.post("/services/start", {"contact_key": "1"})
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(10) == 0
+        free(mock)
+
+
+def test_a_signal_before_it_serves_ends_it_with_code_0() -> None:
+    # What it imports takes some time; here it takes until the signal has come.
+    slow = "import os, signal, sys, types; sys.argv = ['mockcs', 'serve']; late = types.ModuleType('mockcs.cli')\n"
+    slow += "def run(): os.kill(os.getpid(), signal.SIGTERM)\n"
+    slow += "late.run = run; sys.modules['mockcs.cli'] = late; import mockcs.__main__ as it; it.run(); os._exit(3)"
+    done = subprocess.run([sys.executable, "-c", slow], capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_two_that_begin_at_one_moment_do_not_share_a_port() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    line = command("serve", "--port", str(port))
+    with ExitStack() as stack:
+        pair = [
+            stack.enter_context(subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+            for _ in range(2)
+        ]
+        for each in pair:
+            stack.callback(each.kill)
+        told = [each.stdout.readline() for each in pair if each.stdout]
+        loser = pair[told.index("")]
+        assert loser.wait(10) == 2
+        assert loser.stderr
+        assert "is taken" in loser.stderr.read()
+        assert sum("listens on" in each for each in told) == 1
+
+
+def test_calls_are_answered_and_it_ends_when_nobody_reads_its_log() -> None:
+    with subprocess.Popen(
+        command("serve", "--port", "0", "--server", "threaded", "--log-calls"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout
+        found = re.search(r"http://\S+:\d+", process.stdout.readline())
+        assert found
+        mock = Mock(found[0])
+        path = "/services/anonymous/" + "x" * 2000  # a pipe holds 64 KiB
+        for _ in range(60):
+            assert mock.get(path).status == 200
+        process.terminate()
+        assert process.wait(10) == 0
+        assert process.stderr
+        process.stderr.close()

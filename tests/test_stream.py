@@ -205,3 +205,15 @@ def test_a_stream_ends_with_the_server_in_this_process(monkeypatch: pytest.Monke
         server.stop()
         while (line := stream.line()) != "":
             assert line == ": still here"
+
+
+def test_a_reader_that_does_not_read_keeps_no_call_that_the_journal_has_evicted() -> None:
+    with Server(Settings(max_calls=3)) as cs, streaming(Mock(cs.base_url)) as stream:
+        assert stream.line().startswith(":")
+        mock = Mock(cs.base_url)
+        for _ in range(30):
+            mock.get("/nowhere")
+        numbers = [stream.call()["id"]]
+        while numbers[-1] < 30:
+            numbers.append(stream.call()["id"])
+        assert numbers == sorted(set(numbers))

@@ -285,3 +285,12 @@ def test_service_ids_in_the_answer_of_advance_are_written_as_the_reading_says(gm
     freeze(gms.mock)
     ends, idle = gms.start_service(ttl=60), gms.start_service(auto_complete_after=60)
     assert due(gms.mock, 60) == ([ends], [idle])
+
+
+def test_a_clock_that_runs_stands_still_at_the_end_of_the_year_9999(gms: Door) -> None:
+    end = "9999-12-31T23:59:59.999Z"
+    gms.mock.put("/__admin/clock", {"now": end})
+    while gms.mock.get("/__admin/clock").json["now"] != end:
+        pass
+    gms.start_service()
+    assert gms.mock.last_call()["received_at"] == end

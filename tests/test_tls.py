@@ -236,3 +236,10 @@ def test_files_that_do_not_fit_are_one_sentence(folder: Path, server: str, cert:
 
 def test_a_certificate_without_its_key_is_one_sentence(folder: Path) -> None:
     assert "tls-key" in refused("--port", "0", "--tls-cert", str(folder / "own.pem"))
+
+
+@pytest.mark.parametrize("server", ["granian", "threaded"])
+def test_an_encrypted_key_is_refused_and_nobody_is_asked_for_its_password(folder: Path, server: str) -> None:
+    openssl(folder, "ec", "-in", "own.key", "-aes128", "-passout", "pass:secret", "-out", "locked.key")
+    arguments = ("--tls-cert", str(folder / "own.pem"), "--tls-key", str(folder / "locked.key"), "--server", server)
+    assert "the key must not be encrypted" in refused(*arguments)

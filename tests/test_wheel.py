@@ -120,7 +120,7 @@ def test_the_command_and_the_pytest_plugin_are_entry_points(archive: zipfile.Zip
     points = ConfigParser()
     points.read_string(archive.read(f"{INFO}/entry_points.txt").decode())
     assert {name: dict(points[name]) for name in points.sections()} == {
-        "console_scripts": {"mockcs": "mockcs.cli:run"},
+        "console_scripts": {"mockcs": "mockcs.__main__:run"},
         "pytest11": {"mockcs": "mockcs.pytest_plugin"},
     }
 

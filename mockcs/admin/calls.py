@@ -14,7 +14,7 @@ from mockcs.admin import answer, asked, body, only, space
 from mockcs.calls import Call
 from mockcs.errors import MockcsError
 from mockcs.exports import curl_of, har_of
-from mockcs.journal import PLACES, Record, View, call_of
+from mockcs.journal import PLACES, Journal, View, call_of
 from mockcs.json_text import dumps
 from mockcs.matching import Match, match_of
 from mockcs.messages import Document
@@ -82,7 +82,7 @@ def stream() -> Response:
         return Response(mimetype="text/event-stream")
     if not world.waiting.enter():
         raise too_many_waiting(world.settings)
-    calls: Queue[Record | None] = Queue(world.settings.max_calls or 1)
+    calls: Queue[tuple[Journal, int | None]] = Queue(world.settings.max_calls or 1)
     with world.lock:
         streams = world.journal.streams
         streams.append(calls)
@@ -92,13 +92,15 @@ def stream() -> Response:
     return response
 
 
-def _events(world: Space, calls: Queue[Record | None]) -> Iterator[bytes]:
+def _events(world: Space, calls: Queue[tuple[Journal, int | None]]) -> Iterator[bytes]:
     yield b": the calls of this space as they complete\n\n"
     while True:
         try:
-            record = calls.get(timeout=_HEARTBEAT)
-            if record is not None:
-                yield b"data: " + dumps(call_of(record).document()) + b"\n\n"
+            journal, number = calls.get(timeout=_HEARTBEAT)
+            # Only the journal keeps calls, within its limits: what it has evicted until now is left out.
+            call = None if number is None else journal.call(number)
+            if call is not None:
+                yield b"data: " + dumps(call.document()) + b"\n\n"
         except Empty:
             yield b": still here\n\n"  # a reader that has gone is noticed by this
         while world.heir is not None:

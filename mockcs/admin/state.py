@@ -14,6 +14,7 @@ from mockcs.resources import EVERYTHING, View
 from mockcs.store import Resource
 
 blueprint = Blueprint("state", __name__)
+_DIGITS = 19  # of the largest id
 
 
 @blueprint.get("/services")
@@ -32,7 +33,8 @@ def listed() -> Response:
 @blueprint.get("/services/<service_id>")
 def one(service_id: str) -> Response:
     """One service with everything in it, by its id in either form."""
-    number = int(service_id) if service_id.isdecimal() else number_of(service_id)
+    digits = service_id.isdecimal() and len(service_id) <= _DIGITS
+    number = int(service_id) if digits else number_of(service_id)
     with settled() as world:
         service = None if number is None else world.store.get("service", number)
         if service is None:

@@ -701,3 +701,9 @@ def test_an_argument_of_a_wrong_kind_is_a_misuse_in_one_sentence(mockcs: Client,
         MISUSED[how](mockcs)
     assert "\n" not in str(raised.value)
     assert "no mockcs answers" not in str(raised.value)
+
+
+def test_a_path_without_a_slash_is_no_path_of_the_admin_api(mockcs: Client) -> None:
+    with pytest.raises(MockcsError, match="begins with a slash"):
+        mockcs.ask("GET", "health")
+    assert mockcs.calls == []
