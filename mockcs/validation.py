@@ -156,7 +156,7 @@ def _of_query(violation: Violation) -> Violation:
     """A violation as it is said of a query parameter, which is a text without quotes in any case."""
     message = violation.message
     if message.endswith(", not a string"):
-        message = f"{message.removesuffix('a string')}{violation.value}"
+        message = f"{message.removesuffix('a string')}{violation.value or 'empty'}"
     fix = violation.fix.removesuffix(" without quotes")
     return replace(violation, pointer="query:" + violation.pointer.split("/")[1], message=message, fix=fix)
 

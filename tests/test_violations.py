@@ -330,6 +330,8 @@ def test_what_came_in_a_query_is_told_as_it_came(gms: Door) -> None:
     reply = gms.get("/services/1?active_states=True")
     [violation] = call_of(gms, reply)["violations"]
     assert violation["message"] == "active_states must be true or false, not True"
+    [violation] = call_of(gms, gms.get("/services/1?active_states="))["violations"]
+    assert violation["message"] == "active_states must be true or false, not empty"
 
 
 def test_an_unlisted_member_is_named_by_the_answer(ucs: Door) -> None:
