@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import suppress
 
 from mockcs.client import Client
 from mockcs.errors import MockcsError
+from mockcs.spaces import DEFAULT
+
+_LONGEST = 128  # characters of a space's name
 
 
 class Fresh(Client):
@@ -18,27 +22,32 @@ class Fresh(Client):
     def __init__(self, client: Client, *, shared: bool) -> None:
         vars(self).update(vars(client))  # it reaches the mock as the other one does
         self._shared = shared
-        self._made: list[Client] = []
+        self._root = self
+        self._spaces: dict[str, Client] = {self.space or DEFAULT: self}
 
     def of(self, space: str | None) -> Client:
         """A new client of another space of the same mock, None for the default one."""
-        other = super().of(f"{self.space}.{space}" if self._shared and space is not None else space)
-        if space is not None:
-            self._made.append(other)
+        if self._shared and space is not None:
+            name = f"{self._root.space}.{space}"
+            digest = hashlib.sha256(name.encode()).hexdigest()
+            space = name if len(name) <= _LONGEST or len(space) > _LONGEST else f"{self._root.space}.{digest[:32]}"
+        other = Fresh(super().of(space), shared=self._shared)
+        other._root, other._spaces = self._root, self._spaces
+        if space is not None:  # the default space of a shared mock is nobody's own
+            self._spaces.setdefault(space, other)
         return other
 
     @property
     def all(self) -> Iterator[Client]:
-        """The clients of all spaces of the test."""
-        yield self
-        yield from self._made
+        """The clients of all spaces of the test, one of each."""
+        yield from list(self._spaces.values())
 
     def forget(self) -> None:
         """Leave nothing behind: no snapshot in a space that others go on with, and no space of the test's own."""
         # A mock that is gone has taken the spaces with it, and a test that passed until then has said so.
         for each in self.all:
             with suppress(MockcsError):
-                if each is self and not self._shared:
+                if each is self._root and not self._shared:
                     each.forget_snapshots()
                 else:
                     each.forget_space()

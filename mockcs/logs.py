@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import select
 import sys
 import threading
 from contextlib import suppress
@@ -31,6 +32,9 @@ def begin() -> None:
 
 
 def _write(lines: Queue[logging.LogRecord]) -> None:
-    form = logging.Formatter("%(asctime)s %(message)s")
+    form, end = logging.Formatter("%(asctime)s %(message)s"), sys.stderr.fileno()
     while True:
-        os.write(sys.stderr.fileno(), f"{form.format(lines.get())}\n".encode())
+        line = f"{form.format(lines.get())}\n".encode()
+        with suppress(OSError):  # whoever reads may come back
+            select.select([], [end], [])
+            os.write(end, line)

@@ -88,7 +88,7 @@ class Routes:
 
     def _misspelt(self, method: str, segments: list[str]) -> Iterator[str]:
         """The documented paths whose words are the segments but for one edit in each."""
-        for words in self._words[method]:
+        for words in self._words.get(method, ()):
             if len(words) == len(segments):
                 pairs = [(word or given, given) for word, given in zip(words, segments, strict=True)]
                 if all(word == given or is_one_edit(word, given) for word, given in pairs):

@@ -131,8 +131,9 @@ def _granian(settings: Settings, address: str, port: int) -> Any:
         ssl_protocol_min=SSLProtocols.tls12,
         workers_kill_timeout=stop,
     )
-    # A terminal that is closed ends it: a worker begun anew would know nothing of what the first one has stored.
-    server.signal_handler_reload = server.signal_handler_interrupt
+    # A terminal that is closed ends it, but under nohup: a worker begun anew would know nothing of what was stored.
+    ignored = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    server.signal_handler_reload = _pass_over if ignored else server.signal_handler_interrupt
     server.main_loop_interrupt = Bell()
     return server
 
@@ -149,6 +150,10 @@ def _serve_threaded(settings: Settings) -> None:
     finally:
         _end_in_peace()
         server.stop()
+
+
+def _pass_over(*_: Any) -> None:
+    """Let a signal come to nothing."""
 
 
 def _end_in_peace() -> None:

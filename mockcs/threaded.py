@@ -106,6 +106,13 @@ class _Chunks(DechunkedInput):
 
     _rfile: BufferedReader
 
+    def readinto(self, buf: Any) -> int:
+        """So many bytes into the buffer; OSError when the client has gone in the middle of a chunk."""
+        try:
+            return super().readinto(buf)
+        except ValueError as error:  # it holds more than came
+            raise OSError("the body is cut short") from error
+
     def read_chunk_len(self) -> int:
         size = self._rfile.readline(_LONGEST).partition(b";")[0].strip()
         if not _HEX.fullmatch(size):
@@ -139,7 +146,7 @@ class Connection(WSGIRequestHandler):
 
     def _as_sent(self, environ: Environ) -> None:
         """Undo what werkzeug does to a request: no path of two slashes is one of one, and bytes are no characters."""
-        target = self.raw_requestline.split(b" ")[1].decode("latin-1")
+        target = self.requestline.split()[1]
         path, _, query = target.partition("#")[0].partition("?")
         if path.startswith("/"):  # else it is the whole URL
             environ["PATH_INFO"] = unquote_to_bytes(path.encode("latin-1")).decode("latin-1")

@@ -181,14 +181,15 @@ class Order:
         """Whether the order holds if every call that is not known is what is wanted at its place."""
         records, last = view.records, view.total
         first = min(records, default=last + 1)
-        # Evicted are the oldest calls, but for those that came later and were done before an older one.
-        later = sum(number not in records and number not in view.in_flight for number in range(first, last + 1))
-        met = view.evicted - later + sum(number < first for number in view.in_flight)
+        met = view.evicted + sum(number < first for number in view.in_flight)
         for number in range(first, last + 1):
             if met >= len(self._scans):
                 break
             record, scan = records.get(number), self._scans[met]
-            if record is None or scan.is_met_by(number, record) or scan.is_undecided_by(record):
+            if record is None:
+                # Evicted are the oldest calls, but for those that came later and were done before an older one.
+                met += number in view.in_flight or view.evicted > 0
+            elif scan.is_met_by(number, record) or scan.is_undecided_by(record):
                 met += 1
         return met >= len(self._scans)
 

@@ -347,3 +347,14 @@ def test_parts_of_a_composite_start_get_the_advice_that_their_own_starts_get(gms
     for kind in ("state", "task"):
         assert gms.post(f"/services/1/{kind}s/start", odd).status == 201
         assert advice(gms) == composite[:2] == composite[2:]
+
+
+def test_what_an_earlier_event_starts_is_found_by_a_later_one_that_would_close_it(gms: Door) -> None:
+    gms.mock.read_as(start_in_completed="refuse")
+    event = {"service": {"customer_id": "A"}, "state": {}}
+    closing = {"service": {"customer_id": "A", "auto_closed": True}, "state": {}}
+    answer = start(gms, event, closing).json["services"]
+    assert [each["service"]["created"] for each in answer] == ["true", "false"]
+    assert (
+        gms.post(PATH, {"services": [closing | {"service": {"customer_id": "B", "auto_closed": True}}]}).status == 400
+    )

@@ -300,3 +300,18 @@ def test_a_forked_child_holds_no_connection_open(mock: Mock) -> None:
         finally:
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
+
+
+@pytest.mark.parametrize("sent", [b"5\r\n{}", b"ff\r\n" + BODY, b"5"])
+def test_a_body_in_chunks_that_is_cut_short_is_recorded(mock: Mock, sent: bytes) -> None:
+    with socket.create_connection(mock.address, timeout=30) as one:
+        one.sendall(request("POST", "/services/start", b"", "Transfer-Encoding: chunked") + sent)
+    while not [call for call in mock.calls() if call["state"] == "aborted"]:
+        assert len(mock.calls()) <= 1
+
+
+def test_blanks_around_a_target_are_no_part_of_it(mock: Mock) -> None:
+    with line(mock) as one:
+        one.send(b"GET  /services/1?a=1  HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        assert one.status() == 404
+    assert mock.calls()[0]["request"]["query"] == {"a": ["1"]}

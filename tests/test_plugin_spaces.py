@@ -127,3 +127,14 @@ def test_a_wanted_secret_is_not_in_the_message_of_a_failed_expectation(tester: p
         message = [line for line in result.outlines if line.startswith("E ")]
         assert "seen" in " ".join(message)
         assert "CANARY" not in " ".join(message)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_spaces_of_spaces_are_the_test_s_own_too(tester: pytest.Pytester, served: Mock, *, shared: bool) -> None:
+    url = ["--mockcs-url", served.base_url] if shared else []
+    long = f"    assert mockcs.of('{'x' * 100}').calls == []\n"
+    inner = f"    inner = mockcs.of('a').of('b')\n    mockcs.of('b')\n{long}"
+    result = run(tester, f"def test_it(mockcs):\n{inner}    {BROKEN.replace('mockcs', 'inner')}", *url)
+    result.assert_outcomes(passed=1, errors=1)
+    assert "the application broke 1 documented rule:" in told(result)
+    assert served.get("/__admin/spaces").json["spaces"] == ["default"]

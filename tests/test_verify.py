@@ -320,3 +320,19 @@ def test_an_order_that_no_evicted_call_could_turn_fails() -> None:
         for matches, verdict in (([states, start], "fails"), ([start, states], "cannot_say")):
             reply = mock.post("/__admin/calls/verify-order", {"matches": matches})
             assert (reply.status, reply.json["verdict"]) == (409, verdict)
+
+
+def test_calls_that_were_forgotten_are_not_missing_in_an_order(mock: Mock) -> None:
+    mock.post("/__admin/faults", {"match": {"path": "/late"}, "delay_ms": 30_000})
+    with ThreadPoolExecutor(1) as pool:
+        late = pool.submit(mock.get, "/late")
+        while not mock.calls():
+            assert not late.done()
+        for _ in range(3):
+            mock.get("/services/1")
+        mock.delete("/__admin/calls")
+        matches = [{"operation": "start_service"}] * 2
+        reply = mock.post("/__admin/calls/verify-order", {"matches": matches})
+        assert (reply.status, reply.json["verdict"]) == (409, "fails")
+        mock.reset()
+        late.result(30)

@@ -30,8 +30,8 @@ _ABSENT = object()
 def composite_start(store: Store, params: Params) -> Answer:
     """Find or start the service, state and task of each event (Composite Start, 8.5.1)."""
     events: tuple[CompositeEvent, ...] = params.body
-    for event in events:  # before anything is stored, for all is done or nothing
-        _check(store, params, event)
+    for number, event in enumerate(events):  # before anything is stored, for all is done or nothing
+        _check(store, params, event, events[:number])
     outcomes = [_Outcome(store, params, event) for event in events]
     bodies = [outcome.body() for outcome in outcomes]
     bare = params.readings["composite-wrapper"] == "bare"
@@ -131,12 +131,25 @@ class _Outcome:
         return resource
 
 
-def _check(store: Store, params: Params, event: CompositeEvent) -> None:
+def _check(store: Store, params: Params, event: CompositeEvent, earlier: tuple[CompositeEvent, ...]) -> None:
     """Refuse what a reading forbids."""
     check_keys(params, event.service)
-    ended = is_true(event.service.orders.get("auto_closed")) and params.readings["start-in-completed"] == "refuse"
-    if ended and _found_service(store, params, event.service.own) is None:
+    own = event.service.own
+    if not _ends(event) or params.readings["start-in-completed"] == "accept":
+        return
+    started = (each.service.own for each in earlier if not _ends(each))
+    if any(_agree(each, own, _compared(params, own)) for each in started):
+        return  # what the earlier event starts is found then
+    if _found_service(store, params, own) is None:
         started_late(params, "start")
+
+
+def _ends(event: CompositeEvent) -> bool:
+    return is_true(event.service.orders.get("auto_closed"))
+
+
+def _compared(params: Params, own: Document) -> tuple[str, ...]:
+    return tuple(name for name in _SERVICE_MEMBERS if name in own or _is_exact(params))
 
 
 def _is_exact(params: Params) -> bool:
@@ -144,7 +157,7 @@ def _is_exact(params: Params) -> bool:
 
 
 def _found_service(store: Store, params: Params, own: Document) -> Resource | None:
-    compared = _SERVICE_MEMBERS if _is_exact(params) else tuple(name for name in _SERVICE_MEMBERS if name in own)
+    compared = _compared(params, own)
     member = "customer_id" if "customer_id" in own else "contact_key"
     value = own[member]
     if "service_type" in compared:
