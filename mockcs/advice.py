@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 _LONGEST = 64  # characters of a name that can be one of the documented ones misspelt
@@ -28,6 +28,11 @@ def of_members(names: Iterable[str], documented: frozenset[str], others: frozens
 def unread(names: Iterable[str], documented: frozenset[str]) -> tuple[str, ...]:
     """Advice on the names that a table does not document and that are no attached data either."""
     return tuple(f"{name} is not documented here, it is not read{meant(name, documented)}" for name in names)
+
+
+def respelt(names: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """Advice on names of attached data, each with the spelling in which it was first written."""
+    return (f"{name} differs only by case from the attached data {known}" for name, known in names)
 
 
 @lru_cache(maxsize=4096)

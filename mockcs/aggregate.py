@@ -24,8 +24,8 @@ def service_of(store: Store, params: Params) -> Resource:
     number = params.path["service_id"]
     service = store.get("service", number) if isinstance(number, int) else None
     if service is None:
-        shown = written(number, params.readings["service-id"]) if isinstance(number, int) else number
-        raise Refusal("service_not_found", id=shown)
+        sent = written(number, params.readings["service-id"]) if isinstance(number, int) else number
+        raise Refusal("service_not_found", id=sent)
     return service
 
 

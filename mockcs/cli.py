@@ -16,7 +16,7 @@ import click
 from mockcs import __version__, documented
 from mockcs.configuration import settings_of, with_settings
 from mockcs.errors import MockcsError
-from mockcs.settings import in_url, is_loopback
+from mockcs.settings import is_loopback, url_of
 
 _WRONG = 2
 _ASK_AGAIN = 0.05
@@ -107,7 +107,7 @@ def healthcheck(host: str, port: int, tls_cert: str, timeout: float, wait: float
 def _url(host: str, port: int, tls_cert: str) -> str:
     if port == 0:
         raise MockcsError("port 0 is none that a mock is reached by", hint="name the one that it listens on")
-    return f"{'https' if tls_cert else 'http'}://{in_url(host)}:{port}"
+    return url_of(host, port, tls_cert)
 
 
 def _health(url: str, tls_cert: str, timeout: float) -> Any:

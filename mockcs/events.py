@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, replace
 from typing import Any
 
+from mockcs.advice import respelt
 from mockcs.documented import RESOURCE_OF, Field
 from mockcs.extensions import Extension, extension_of
 from mockcs.ids import KINDS
@@ -86,10 +87,8 @@ class Events:
             return event
         if self._terms.api == "8.1":
             return replace(event, extensions=self._declared(table, extensions))
-        if respelt := self._store.respelt(extensions):
-            self._notes.advice += [
-                f"{_at(place)}{name} differs only by case from the attached data {known}" for name, known in respelt
-            ]
+        if names := self._store.respelt(extensions):
+            self._notes.advice += [_at(place) + each for each in respelt(names)]
         return event
 
     def _with_ids(self, kind: str, event: Event, place: str) -> Event:

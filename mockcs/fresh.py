@@ -8,9 +8,7 @@ from contextlib import suppress
 
 from mockcs.client import Client
 from mockcs.errors import MockcsError
-from mockcs.spaces import DEFAULT
-
-_LONGEST = 128  # characters of a space's name
+from mockcs.spaces import DEFAULT, LONGEST
 
 
 class Fresh(Client):
@@ -30,7 +28,7 @@ class Fresh(Client):
         if self._shared and space is not None:
             name = f"{self._root.space}.{space}"
             digest = hashlib.sha256(name.encode()).hexdigest()
-            space = name if len(name) <= _LONGEST or len(space) > _LONGEST else f"{self._root.space}.{digest[:32]}"
+            space = name if len(name) <= LONGEST or len(space) > LONGEST else f"{self._root.space}.{digest[:32]}"
         other = Fresh(super().of(space), shared=self._shared)
         other._root, other._spaces = self._root, self._spaces
         if space is not None:  # the default space of a shared mock is nobody's own

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from mockcs.advice import respelt
 from mockcs.clock import text_of
 from mockcs.ids import KINDS, written
 from mockcs.index import parts
@@ -118,16 +119,12 @@ class View:
             name = asked.casefold()
             if not self._wanted.fold:
                 if name not in self._found:
-                    yield from self._respelt(asked)
+                    yield from respelt(self._store.respelt([asked]))
             elif asked == "*" or ("." in asked and name.partition(".")[0] in KINDS):
                 read = "read all the same" if self._wanted.wildcards else "taken for names"
                 yield f"* and the prefixes State. and Task. in extensions belong to 8.5; they are {read}: {asked}"
             elif name not in self._found and (self._kind, name) not in self._store.extension_schemas:
                 yield f"no {self._kind} extension schema is called {asked}"
-
-    def _respelt(self, asked: str) -> Iterator[str]:
-        for name, known in self._store.respelt([asked]):
-            yield f"{name} differs only by case from the attached data {known}"
 
     def document(self, resource: Resource, *, nested: bool = False) -> Document:
         """The resource as section 5 of an answer shows it; a nested one lacks its service's id."""

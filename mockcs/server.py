@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any, Self
 
 from mockcs.app import create_mock
 from mockcs.errors import MockcsError
-from mockcs.settings import Settings, in_url
+from mockcs.settings import Settings, url_of
 from mockcs.spaces import DEFAULT
 
 if TYPE_CHECKING:
     from mockcs.client import Client
 
-_STOP_SECONDS = 0.5
+STOP_SECONDS = 0.5
+"""What answers that are under way get when a server stops."""
 _LARGEST_PORT = 65535
 
 
@@ -43,8 +44,7 @@ class Server:
     @property
     def base_url(self) -> str:
         """Scheme, host and port: `http://127.0.0.1:40001`."""
-        scheme = "https" if self._settings.tls_cert else "http"
-        return f"{scheme}://{in_url(self._address[0])}:{self.port}"
+        return url_of(self._address[0], self.port, self._settings.tls_cert)
 
     @property
     def port(self) -> int:
@@ -80,7 +80,7 @@ class Server:
             self._server.shutdown()
             self._server.server_close()
             self._server.hang_up()
-            self._thread.join(_STOP_SECONDS)
+            self._thread.join(STOP_SECONDS)
             self._thread = None
 
     def reset(self) -> None:
@@ -107,7 +107,6 @@ class Server:
 
 _running: dict[str, Server] = {}
 """The servers of this process, by their base URL."""
-
 os.register_at_fork(after_in_child=_running.clear)  # their threads are not forked: the parent still answers
 
 

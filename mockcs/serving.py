@@ -19,11 +19,10 @@ from mockcs.app import Mock, create_mock
 from mockcs.bell import Bell
 from mockcs.bodies import Bodies
 from mockcs.front import Wsgi
-from mockcs.server import Server, bound, loaded, taken
-from mockcs.settings import Settings, in_url
+from mockcs.server import STOP_SECONDS, Server, bound, loaded, taken
+from mockcs.settings import Settings, url_of
 from mockcs.turns import Turns
 
-_STOP_SECONDS = 0.5
 _READY_PAUSE = 0.002
 _READY_TRIES = 5000
 _BODIES = 100  # that may be waited for at one time
@@ -115,7 +114,7 @@ def _granian(settings: Settings, address: str, port: int) -> Any:
     if settings.tls_cert:
         loaded(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), settings)
     # A float is taken for the timeout, whatever its annotation says, and half a second is enough.
-    stop: Any = _STOP_SECONDS
+    stop: Any = STOP_SECONDS
     server: Any = Granian(
         "mockcs",
         address=address,
@@ -170,7 +169,7 @@ def _log_calls(settings: Settings) -> None:
 
 
 def _line(settings: Settings, port: int) -> str:
-    url = f"{'https' if settings.tls_cert else 'http'}://{in_url(settings.host)}:{port}"
+    url = url_of(settings.host, port, settings.tls_cert)
     return f"mockcs {__version__} listens on {url} - calls: {url}/__admin/calls - Ctrl-C stops it\n"
 
 

@@ -175,10 +175,11 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def in_url(host: str) -> str:
-    """An address as it stands in a URL by which this machine reaches it."""
+def url_of(host: str, port: int, tls_cert: str) -> str:
+    """The URL by which this machine reaches what listens on an address; with a certificate that speaks HTTPS."""
     reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - reached, not bound
-    return f"[{reached}]" if ":" in reached else reached
+    shown = f"[{reached}]" if ":" in reached else reached
+    return f"{'https' if tls_cert else 'http'}://{shown}:{port}"
 
 
 def size_of(text: str | int) -> int:

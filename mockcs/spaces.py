@@ -17,7 +17,9 @@ from mockcs.settings import Settings
 from mockcs.space import Snapshot, Space, Waiting
 from mockcs.terms import Regime
 
-_NAME = re.compile(r"[A-Za-z0-9._~-]{1,128}")
+LONGEST = 128
+"""The most characters that the name of a space may have."""
+_NAME = re.compile(rf"[A-Za-z0-9._~-]{{1,{LONGEST}}}")
 DEFAULT = "default"
 """The name of the space without a prefix."""
 
@@ -25,7 +27,9 @@ DEFAULT = "default"
 def checked_name(name: str) -> str:
     """The name; MockcsError when no space can have it."""
     if not _NAME.fullmatch(name):
-        raise MockcsError(f"{name[:200]!r} is no name of a space", hint="1 to 128 letters, digits or any of . _ - ~")
+        raise MockcsError(
+            f"{name[:200]!r} is no name of a space", hint=f"1 to {LONGEST} letters, digits or any of . _ - ~"
+        )
     return name
 
 

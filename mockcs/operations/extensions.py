@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Any
 
+from mockcs.advice import respelt
 from mockcs.aggregate import changed, part_of, service_of, tolerated
 from mockcs.errors import Refusal
 from mockcs.extensions import Extension, extension_of
@@ -102,7 +103,7 @@ def _respelt(resource: Resource, name: str) -> Resource:
 def _doubtful_name(store: Store, params: Params, resource: Resource, name: str) -> list[str]:
     if params.terms.api == "8.1" or name in resource.extensions:
         return []
-    return [f"{name} differs only by case from the attached data {known}" for name, known in store.respelt([name])]
+    return list(respelt(store.respelt([name])))
 
 
 def _replaced(params: Params, resource: Resource, name: str, _: bytes | None, __: list[str]) -> Any:
