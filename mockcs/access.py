@@ -95,9 +95,13 @@ def _credentials(header: str) -> tuple[str, str]:
     if scheme.lower() != "basic":
         return "", ""
     try:
-        text = base64.b64decode(encoded.strip(), validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
+        given = base64.b64decode(encoded.strip(), validate=True)
+    except binascii.Error:
         return "", ""
+    try:
+        text = given.decode()
+    except UnicodeDecodeError:
+        text = given.decode("latin-1")  # as some clients write what is not ASCII; HTTP leaves it open (RFC 7617)
     name, _, password = text.partition(":")
     return name, password
 

@@ -14,7 +14,7 @@ from mockcs.messages import Document
 
 _PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
 _LONGEST_ARGUMENT = 100_000  # bytes: Linux takes 128 KiB, and quotes count
-_OWN_HEADERS = ("content-length", "host", "user-agent", "accept", "accept-encoding", "connection")
+_OWN_HEADERS = ("content-length", "transfer-encoding", "host", "user-agent", "accept", "accept-encoding", "connection")
 
 
 def curl_of(call: Call, base_url: str) -> str:
@@ -26,6 +26,8 @@ def curl_of(call: Call, base_url: str) -> str:
             words += ["-H", f"{name}: {value}" if value else f"{name};"]  # a semicolon is how curl sends an empty one
     if request.digest:
         return f"{shlex.join(words)}  # its body of {request.body_size} bytes was too large to be kept"
+    if request.body and request.method == "HEAD":
+        return f"{shlex.join(words)}  # its body of {request.body_size} bytes is left out: curl sends none with HEAD"
     if not request.body:
         return shlex.join(words)
     if not any(name.lower() == "content-type" for name in request.headers):

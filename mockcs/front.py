@@ -87,9 +87,9 @@ def _sent(
     if response.connection in ("reset", "close"):
         _break(environ["werkzeug.socket"], response.connection)
     start_response(_STATUS.get(status) or f"{status} Unknown", headers)
-    if response.connection == "truncate":
-        return _half(body)
-    return [b"" if environ["REQUEST_METHOD"] == "HEAD" else body]
+    if environ["REQUEST_METHOD"] == "HEAD":
+        return [b""]
+    return _half(body) if response.connection == "truncate" else [body]
 
 
 def _half(body: bytes) -> Iterator[bytes]:

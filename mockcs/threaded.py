@@ -8,9 +8,10 @@ import socket
 import ssl
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from http import HTTPStatus
 from io import BufferedIOBase, BufferedReader
 from typing import Any, cast
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote_to_bytes, urlsplit
 from weakref import WeakSet
 
 from werkzeug.serving import DechunkedInput, ThreadedWSGIServer, WSGIRequestHandler
@@ -22,6 +23,8 @@ _MOST_CHUNKS = 2**14
 _SILENCE = 0.01
 _DIGITS = 18
 _HEX, _LONGEST, _MOST_TRAILERS = re.compile(rb"[0-9a-fA-F]{1,16}"), 2**16, 100
+_ORIGIN = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^/?#]*")
+_MOST_EMPTY_LINES = 100
 
 
 class Threaded(ThreadedWSGIServer):
@@ -125,16 +128,83 @@ class _Chunks(DechunkedInput):
         return length
 
 
+class _Lines:
+    """The lines of a head, the last of which tells whether it came whole."""
+
+    def __init__(self, stream: BufferedIOBase) -> None:
+        self._stream = stream
+        self.last = b""
+
+    def readline(self, size: int = -1) -> bytes:
+        """The next line; empty at the end."""
+        self.last = self._stream.readline(size)
+        return self.last
+
+
+def _text(value: str) -> str:
+    """A header's value as most clients mean it, who write UTF-8."""
+    try:
+        return value if value.isascii() else value.encode("latin-1").decode()
+    except UnicodeDecodeError:
+        return value
+
+
 class Connection(WSGIRequestHandler):
     """One connection. It leaves the process's logging alone: the journal says what came."""
 
     server: Threaded
+    raw_requestline: bytes
     protocol_version = "HTTP/1.1"
+    error_content_type, error_message_format = "text/plain", "%(code)d %(message)s\n"
+
+    def parse_request(self) -> bool:
+        """Read the head of a request; false when it is none, or was cut off, and the connection ends."""
+        for _ in range(_MOST_EMPTY_LINES):  # some clients send one behind a body (RFC 9112, 2.2)
+            if self.raw_requestline in (b"\r\n", b"\n"):
+                self.raw_requestline = self.rfile.readline(_LONGEST)
+        stream = self.rfile
+        lines = _Lines(stream)
+        self.rfile = cast("Any", lines)  # the standard library takes the end of what came for the end of the head
+        try:
+            read = super().parse_request()
+        finally:
+            self.rfile = stream
+        if not read or not lines.last:
+            self.close_connection = True
+            return False
+        if wrong := self._wrong():
+            self.send_error(HTTPStatus.BAD_REQUEST, wrong)
+            self.close_connection = True
+            return False
+        if "close" in self._members("Connection"):
+            self.close_connection = True
+        return True
+
+    def _wrong(self) -> str:
+        """Why nobody knows what is asked for, or where the body ends; empty when all is well."""
+        if self.headers.defects:
+            return "Malformed header line"  # it and all behind it were dropped
+        lengths = {each.strip() for each in self.headers.get_all("Content-Length", ())}
+        if len(lengths) > 1 or not all(each.isascii() and each.isdecimal() for each in lengths):
+            return "Bad Content-Length"
+        try:
+            urlsplit(self.path)
+        except ValueError as error:
+            return str(error)
+        return ""
+
+    def _members(self, name: str) -> set[str]:
+        """What a header lists, in lower case."""
+        return {each.strip().lower() for line in self.headers.get_all(name, ()) for each in line.split(",")}
 
     def run_wsgi(self) -> None:
         """Answer a request; werkzeug would say that the connection ends with the answer."""
+        target = self.requestline.split()[1]
+        origin = _ORIGIN.match(target)
+        if origin:  # of a client that takes the mock for its proxy; it names its host in a header as well
+            target = self.path = "/" + target[origin.end() :].removeprefix("/")
         environ = self.make_environ()
-        self._as_sent(environ)
+        self._as_sent(environ, target)
         body = environ["wsgi.input"] = self._body(environ)
         self.server.answering.add(self.connection)
         try:
@@ -144,16 +214,19 @@ class Connection(WSGIRequestHandler):
         if not body.ended:
             self._drain()
 
-    def _as_sent(self, environ: Environ) -> None:
+    def _as_sent(self, environ: Environ, target: str) -> None:
         """Undo what werkzeug does to a request: no path of two slashes is one of one, and bytes are no characters."""
-        target = self.requestline.split()[1]
         path, _, query = target.partition("#")[0].partition("?")
-        if path.startswith("/"):  # else it is the whole URL
-            environ["PATH_INFO"] = unquote_to_bytes(path.encode("latin-1")).decode("latin-1")
+        environ["PATH_INFO"] = unquote_to_bytes(path.encode("latin-1")).decode("latin-1")
         environ["QUERY_STRING"] = query
+        for name, value in self.headers.items():
+            if "_" in name:  # werkzeug leaves it out
+                environ.setdefault(f"HTTP_{name.upper().replace('-', '_')}", value)
         for name, value in environ.items():
             if name.startswith("HTTP_"):
-                environ[name] = value.strip()
+                environ[name] = _text(value.strip())
+        if "HTTP_COOKIE" in environ:
+            environ["HTTP_COOKIE"] = ";".join(self.headers.get_all("Cookie", ()))
 
     def _answer(self, environ: Environ, body: _Body) -> None:
         begun: list[tuple[str, list[tuple[str, str]]]] = []
@@ -210,6 +283,9 @@ class Connection(WSGIRequestHandler):
 
     def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - werkzeug's name
         """Say nothing."""
+
+    def log_request(self, *_: Any) -> None:
+        """Say nothing; werkzeug would read the URL, which may be none."""
 
     def connection_dropped(self, error: BaseException, environ: Any = None) -> None:  # noqa: ARG002
         """Read no further request from a connection that a fault has broken, or a client has left."""

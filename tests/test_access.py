@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from mockcs.server import Server
+from mockcs.settings import Settings
 from tests.conftest import NOTHING, PREFIXES, Door, Mock, Reply, serving
 from tests.test_choosing_readings import reading
 
@@ -101,6 +103,13 @@ def test_the_printed_credentials_are_accepted(one_user: Mock, api: str) -> None:
     door = Door(one_user, api)
     for header in ("Basic a2VudDpzdXBlcm1hbg==", "basic  a2VudDpzdXBlcm1hbg=="):
         assert door.request("POST", "/services/start", START, Authorization=header).status == 201
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_a_password_that_is_not_ascii_may_come_in_either_encoding(encoding: str) -> None:
+    header = "Basic " + base64.b64encode("kent:sésame".encode(encoding)).decode()
+    with Server(Settings(basic_auth="kent:sésame")) as server:
+        assert Mock(server.base_url).request("GET", "/services/1", Authorization=header).status == 404
 
 
 @reading("challenge", "basic", "none")

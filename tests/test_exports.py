@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import http.client
 import json
 import re
 import shutil
@@ -120,6 +121,26 @@ def test_a_cut_body_is_left_out_of_a_shell_line() -> None:
         assert "--data" not in line(mock)
         assert line(mock).endswith(f"# its body of {len(json.dumps(EVENT))} bytes was too large to be kept")
         assert har(mock)[-1]["request"]["comment"] == "the body was too large to be kept"
+
+
+@pytest.mark.parametrize("body", [[b""], [b'{"service_type"', b": 100}"], [b"x" * 2**20, b"x"]])
+def test_what_came_in_chunks_is_sent_again_by_a_line_that_ends(mock: Mock, body: list[bytes]) -> None:
+    connection = http.client.HTTPConnection(*mock.address, timeout=30)
+    connection.request("POST", "/services/start", iter(body), encode_chunked=True)
+    connection.getresponse().read()
+    connection.close()
+    exported = line(mock)
+    assert "chunked" not in exported
+    assert subprocess.run(["sh", "-c", exported], capture_output=True, timeout=60, check=False).returncode == 0
+    assert mock.last_call()["request"]["path"] == "/services/start"
+
+
+def test_a_shell_line_of_head_says_that_it_leaves_the_body_out(mock: Mock) -> None:
+    mock.request("HEAD", "/services/1", {"a": 1})
+    exported = line(mock)
+    assert exported.endswith("# its body of 8 bytes is left out: curl sends none with HEAD")
+    assert subprocess.run(["sh", "-c", exported], capture_output=True, timeout=60, check=False).returncode == 0
+    assert len(mock.calls()) == 2
 
 
 def test_a_call_that_is_not_there_has_no_shell_line(mock: Mock) -> None:

@@ -165,6 +165,113 @@ def test_an_older_client_is_told_that_the_connection_ends_whatever_it_asks_for(m
         assert one.has_ended()
 
 
+# Heads that are none, and heads that are unusual
+
+LENGTH = f"Content-Length: {len(BODY)}"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        ["X-Trace : 1", LENGTH],
+        ["X-Trace", LENGTH],
+        ["From a friend", LENGTH],
+        ["Content-Length: some"],
+        ["Content-Length: -1"],
+        [f"Content-Length: +{len(BODY)}"],
+        [LENGTH, "Content-Length: 3"],
+    ],
+)
+def test_a_head_that_nobody_can_read_gets_400_and_what_follows_is_no_request(
+    everywhere: Mock, headers: list[str]
+) -> None:
+    with line(everywhere) as one:
+        one.send(request("POST", "/services/start", BODY, *headers) + GET)
+        assert one.status() == 400
+        assert one.has_ended()
+    assert everywhere.calls() == []
+
+
+@pytest.mark.parametrize("cut", ["Host: x\r\nConte", "Host: x\r\n", "Ho", ""])
+def test_a_head_that_is_cut_off_is_no_request(everywhere: Mock, cut: str) -> None:
+    with socket.create_connection(everywhere.address, timeout=30) as connection:
+        connection.sendall(f"POST /services/start HTTP/1.1\r\n{cut}".encode())
+        connection.shutdown(socket.SHUT_WR)
+        assert connection.recv(100) == b""
+    assert everywhere.calls() == []
+
+
+def test_a_length_that_is_told_twice_alike_is_one_length(everywhere: Mock) -> None:
+    with line(everywhere) as one:
+        one.send(request("POST", "/services/start", BODY, LENGTH, LENGTH) + GET)
+        assert [one.status(), one.status()] == [201, 404]
+
+
+@pytest.mark.parametrize("headers", [["Connection: TE, close"], ["Connection: TE", "Connection: Close"]])
+def test_close_may_stand_in_a_list(everywhere: Mock, headers: list[str]) -> None:
+    with line(everywhere) as one:
+        one.send(request("GET", "/services/7", b"", *headers))
+        assert one.status() == 404
+        assert one.has_ended()
+
+
+def test_empty_lines_before_a_request_are_passed_over(everywhere: Mock) -> None:
+    with line(everywhere) as one:
+        for lines in (b"\r\n", b"\r\n\r\n\r\n", b"\n"):
+            one.send(lines + request("POST", "/services/start", BODY))
+            assert one.status() == 201
+    assert len(everywhere.calls()) == 3
+
+
+def test_a_client_may_take_the_mock_for_its_proxy(everywhere: Mock) -> None:
+    with line(everywhere) as one:
+        for target, path, query in (
+            ("http://cs.example:9/services/7?a=1", "/services/7", {"a": ["1"]}),
+            ("http://cs.example", "/", {}),
+            ("http://cs.example/services/anonymous/Jörg/active", "/services/anonymous/Jörg/active", {}),
+        ):
+            one.send(request("GET", target))
+            one.answer()
+            call = everywhere.last_call()
+            assert (call["request"]["path"], call["request"]["query"]) == (path, query)
+            assert call["request"]["headers"]["Host"] == "127.0.0.1"
+        one.send(request("GET", "http://[::1/services/7"))
+        assert one.status() == 400
+        assert one.has_ended()
+
+
+def test_an_underscore_in_the_name_of_a_header_is_recorded_as_a_hyphen(everywhere: Mock) -> None:
+    with line(everywhere) as one:
+        one.send(request("GET", "/services/7", b"", "X_Trace_Id: 7"))
+        assert one.status() == 404
+    assert everywhere.last_call()["request"]["headers"]["X-Trace-Id"] == "7"
+
+
+def test_cookies_of_two_headers_are_joined_as_cookies_are(everywhere: Mock) -> None:
+    with line(everywhere) as one:
+        one.send(request("GET", "/services/7", b"", "Cookie: a=1", "Cookie: b=2"))
+        assert one.status() == 404
+    match = {"headers": {"Cookie": "a=1;b=2"}}
+    assert everywhere.post("/__admin/calls/verify", {"match": match}).status == 200
+
+
+def test_a_header_that_is_not_ascii_is_recorded_as_utf_8_or_else_as_latin_1(mock: Mock) -> None:
+    for sent in ("X-User: Jörg".encode(), "X-User: Jörg".encode("latin-1")):
+        with line(mock) as one:
+            one.send(GET.replace(b"\r\n\r\n", b"\r\n" + sent + b"\r\n\r\n"))
+            assert one.status() == 404
+        assert mock.last_call()["request"]["headers"]["X-User"] == "Jörg"
+
+
+def test_an_answer_to_head_is_not_truncated_for_it_has_no_body(everywhere: Mock) -> None:
+    fault = {"match": {"method": "HEAD"}, "connection": "truncate"}
+    assert everywhere.post("/__admin/faults", fault).status == 201
+    with line(everywhere) as one:
+        one.send(request("HEAD", "/services/7") + GET)
+        assert one.answer(bare=True)[0] == 405
+        assert one.status() == 404
+
+
 @contextmanager
 def behind_it(app: Wsgi) -> Iterator[tuple[Threaded, Mock]]:
     """The threaded server with an app of the test behind it."""
@@ -227,8 +334,8 @@ def test_a_fault_breaks_a_connection_that_was_kept(mock: Mock, how: str) -> None
 
 @pytest.mark.parametrize(
     "headers",
-    [["Content-Length: some"], [f"Content-Length: {'9' * 5000}"], ["Content-Length: 2", "Transfer-Encoding: gzip"]],
-    ids=["no number", "too long", "encoded"],
+    [[f"Content-Length: {'9' * 5000}"], ["Content-Length: 2", "Transfer-Encoding: gzip"]],
+    ids=["too long", "encoded"],
 )
 def test_a_request_of_no_known_length_is_the_last_one(mock: Mock, headers: list[str]) -> None:
     with line(mock) as one:
