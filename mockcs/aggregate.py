@@ -8,9 +8,10 @@ from typing import Any, NoReturn
 
 from mockcs.clock import milliseconds_of, text_of
 from mockcs.errors import Refusal
+from mockcs.extensions import extension_of
 from mockcs.ids import written
 from mockcs.index import parts
-from mockcs.messages import Answer, Change, Event, Violation
+from mockcs.messages import Answer, Change, Document, Event, Violation
 from mockcs.resources import View, completed_members, started_members, updated_members, wanted_of
 from mockcs.store import Resource, Store
 from mockcs.terms import Params, Terms
@@ -121,6 +122,16 @@ def new_service(store: Store, params: Params, event: Event) -> Resource:
     return service
 
 
+def attached(store: Store, resource: Resource, given: Document) -> Document:
+    """The attached data of a resource that is given more; what a schema declares is there under one spelling."""
+    recorded, schemas = resource.extensions, store.extension_schemas
+    if schemas and given:
+        folds = {name.casefold(): schemas.get((resource.kind, name.casefold())) for name in given}
+        declared = {fold for fold, schema in folds.items() if schema and extension_of(schema).name in given}
+        recorded = {name: value for name, value in recorded.items() if name.casefold() not in declared}
+    return {**recorded, **given}
+
+
 def idle_of(event: Event, seconds: float | None) -> int | None:
     """The milliseconds without a change after which a service is completed: as its event orders, or `seconds`."""
     idle = event.orders.get("auto_complete_after", seconds)
@@ -149,8 +160,7 @@ def ordered_expiry(store: Store, terms: Terms, event: Event) -> int | None:
 def end_service(store: Store, service: Resource, event: Event, *, cascade: bool, **times: int | None) -> list[Change]:
     """End a service, and its open states and tasks with it if `cascade`; returns what changed below the service."""
     members = completed_members(service.members, event, store.now)
-    extensions = {**service.extensions, **event.extensions}
-    ended = store.update(service, members=members, extensions=extensions, **times)
+    ended = store.update(service, members=members, extensions=attached(store, service, event.extensions), **times)
     return list(end_parts(store, ended)) if cascade else []
 
 
@@ -187,7 +197,7 @@ def end_part(store: Store, params: Params, part: Resource, event: Event) -> list
         advice.append(completed_again(params, part))
     own = {name: value for name, value in event.own.items() if name not in _IDS}
     members = completed_members(part.members, replace(event, own=own), store.now)
-    store.update(part, members=members, extensions={**part.extensions, **event.extensions})
+    store.update(part, members=members, extensions=attached(store, part, event.extensions))
     return advice
 
 
@@ -251,7 +261,7 @@ def take_over(
     return store.update(
         resource,
         members=updated_members(resource.members, Event(own, event.occasion, {}, {})),
-        extensions={**resource.extensions, **event.extensions},
+        extensions=attached(store, resource, event.extensions),
         state_id=resource.state_id if given is None or resource.kind != "task" else int(given),
         **times,
     )

@@ -55,6 +55,7 @@ class Front:
         if path.startswith(_PREFIX):
             name, _, rest = path[len(_PREFIX) :].partition("/")
             path, prefix = "/" + rest, _PREFIX + name
+            name = _characters(name)
         elif _HEADER in environ:
             name = environ.pop(_HEADER)
         if path.startswith(_ADMIN) or path == ADMIN:
@@ -120,14 +121,18 @@ def _name_of(key: str) -> str:
 _headers = Remembered(_headers_among)
 
 
+def _characters(text: str) -> str:
+    """The text of a WSGI environment, which has bytes as characters."""
+    return text if text.isascii() else text.encode("latin-1").decode("utf-8", "replace")
+
+
 def _request_of(environ: Environ, path: str, prefix: str, space: Space) -> Request:
     headers = {name: environ[key] for key, name in _headers[tuple(environ)]}
     if content_type := environ.get("CONTENT_TYPE"):
         headers["Content-Type"] = content_type
     if content_length := environ.get("CONTENT_LENGTH"):
         headers["Content-Length"] = content_length
-    if not path.isascii():
-        path = path.encode("latin-1").decode("utf-8", "replace")
+    path = _characters(path)
     body, size, digest, whole = _body_of(environ, space.settings.max_body)
     host = headers.get("Host") or f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}"
     base_url = f"{environ['wsgi.url_scheme']}://{host}{prefix}"

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 _COVERED = pytest.StashKey[list[Any]]()
 _CLIENT = pytest.StashKey["Client"]()
-_PASSED = pytest.StashKey[bool]()
+_PASSED, _FAILED = pytest.StashKey[bool](), pytest.StashKey[bool]()
+_NO_TESTS = ("collectonly", "setuponly", "setupplan")  # options under which no test runs
 _TOO_MANY_WAITING = 503
 _BARRIER = 0.25  # seconds that a call which is under way when its test ends is waited for
 
@@ -178,8 +179,10 @@ def pytest_runtest_makereport(
     report = yield
     if call.when == "teardown":
         return report
-    # The last report counts: a test may be run again, and may have parts that report for themselves.
-    item.stash[_PASSED] = report.passed
+    # A test may be run again, which begins with a set-up, and may have parts that report for themselves.
+    failed = call.when != "setup" and item.stash.get(_FAILED, False)
+    item.stash[_PASSED] = report.passed and not failed
+    item.stash[_FAILED] = report.failed or failed
     client = item.stash.get(_CLIENT, None)
     if report.failed and client is not None:
         report.sections.append(("mockcs: calls of this test", _timeline(client)))
@@ -212,7 +215,7 @@ def _before_reset(client: Client, calls: Sequence[Any]) -> str:
 
 def _wants_coverage(config: pytest.Config) -> bool:
     asked = config.getoption("--mockcs-cov") or config.getoption("--mockcs-cov-min") is not None
-    return bool(asked) and not config.getoption("collectonly")
+    return bool(asked) and not any(config.getoption(name) for name in _NO_TESTS)
 
 
 def _cover(config: pytest.Config, documents: list[Any]) -> None:

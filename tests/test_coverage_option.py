@@ -185,7 +185,8 @@ def test_a_minimum_that_cannot_be_meant_is_refused(suite: pytest.Pytester, least
     assert "it must be a number from 0 to 100" in result.stderr.str()
 
 
-def test_a_run_that_only_collects_needs_no_coverage(suite: pytest.Pytester) -> None:
-    result = suite.runpytest_inprocess(*ALONE, "--collect-only", "--mockcs-cov-min=80")
+@pytest.mark.parametrize("option", ["--collect-only", "--setup-only", "--setup-plan"])
+def test_a_run_without_a_test_needs_no_coverage(suite: pytest.Pytester, option: str) -> None:
+    result = suite.runpytest_inprocess(*ALONE, option, "--mockcs-cov-min=80")
     assert result.ret == pytest.ExitCode.OK
     assert TITLE not in result.stdout.str()

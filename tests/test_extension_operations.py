@@ -281,6 +281,38 @@ def test_data_of_another_spelling_is_that_of_the_schema_in_8_1(ucs: Door, gms: D
 
 
 @kinds
+def test_an_event_replaces_what_was_attached_under_another_spelling_of_a_schema(
+    ucs: Door, gms: Door, kind: str
+) -> None:
+    path = opened(gms, kind, offers=[GOLD], OFFERS=[GOLD], other={"a": 1})
+    assert ucs.post(f"/metadata/{kind}s/extensions", OFFERS).status == 201
+    assert ucs.post(f"{path}/end", {"oFFers": [ICE]}).status == 204
+    shown = gms.get(f"{path}?extensions=*").json
+    assert {name: shown.get(name) for name in ("Offers", "offers", "OFFERS", "other")} == {
+        "Offers": [ICE],
+        "offers": None,
+        "OFFERS": None,
+        "other": {"a": 1},
+    }
+
+
+def test_a_service_that_is_associated_has_one_value_of_an_extension(ucs: Door, gms: Door) -> None:
+    path = opened(gms, "service", offers=[GOLD])
+    assert ucs.post("/metadata/services/extensions", OFFERS).status == 201
+    assert ucs.post(f"/customers/C1{path}", {"Offers": [ICE]}).status == 200
+    assert (attached(gms, path, "Offers"), attached(gms, path, "offers")) == ([ICE], "absent")
+
+
+@kinds
+def test_a_record_is_found_under_the_exact_spelling_first(ucs: Door, gms: Door, kind: str) -> None:
+    assert ucs.post(f"/metadata/{kind}s/extensions", {**OFFERS, "unique": ["code"]}).status == 201
+    path = opened(gms, kind, Offers=[GOLD], offers={"x": 1})
+    assert put(ucs, f"{path}/extensions/Offers/by/unique", {"code": "GOLD", "price": 3}).status == 204
+    assert attached(ucs, path, "Offers") == [{**GOLD, "price": 3}]
+    assert attached(gms, path, "offers") == "absent"
+
+
+@kinds
 def test_a_merge_that_cannot_be_says_why_and_quotes_the_row(gms: Door, kind: str) -> None:
     path = opened(gms, kind, number=7)
     for name, sent, words in (

@@ -223,11 +223,13 @@ def test_an_expiration_update_may_or_must_not_be_empty(gms: Door) -> None:
 def test_an_expiration_in_the_past_ends_the_service_at_once_or_is_refused(gms: Door, body: dict[str, Any]) -> None:
     freeze(gms, T1)
     service = gms.start_service()
+    parts = {"service": service, "state": gms.start_state(service), "task": gms.start_task(service)}
     gms.mock.read_as(expiration_in_past="refuse")
     assert_refused(gms, "PUT", f"/services/{service}", body)
     gms.mock.read_as(expiration_in_past="expire")
     assert gms.request("PUT", f"/services/{service}", body).status == 200
-    assert gms.mock.last_call()["changes"] == [{"kind": "service", "id": service, "change": "deleted"}]
+    gone = [{"kind": kind, "id": number, "change": "deleted"} for kind, number in parts.items()]
+    assert gms.mock.last_call()["changes"] == gone
     assert gms.get(f"/services/{service}").status == 400
 
 

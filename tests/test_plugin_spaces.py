@@ -70,6 +70,14 @@ def test_a_broken_rule_after_a_part_that_was_skipped_fails_the_test(tester: pyte
     assert result.parseoutcomes()["errors"] == 1
 
 
+def test_a_test_with_a_part_that_failed_says_no_more_of_broken_rules(tester: pytest.Pytester) -> None:
+    failed = "    with subtests.test('chat'):\n        assert 0\n"
+    result = run(tester, f"def test_it(mockcs, subtests):\n{failed}    {BROKEN}")
+    outcomes = result.parseoutcomes()
+    assert (outcomes["failed"], outcomes.get("errors")) == (2, None)
+    assert "chat" in told(result)
+
+
 def test_a_test_that_runs_again_is_judged_anew(tester: pytest.Pytester) -> None:
     again = """
 import os

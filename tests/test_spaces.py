@@ -45,6 +45,11 @@ def rooms(anywhere: Mock, way: str) -> Iterator[tuple[Inside, Inside]]:
         anywhere.delete(f"/__admin/spaces/{name}")
 
 
+def test_a_name_that_is_none_is_shown_as_it_was_sent(everywhere: Mock) -> None:
+    reply = everywhere.get("/__space/t%C3%A9st/services/1")
+    assert (reply.status, reply.json["error"]) == (400, "'tést' is no name of a space")
+
+
 def test_spaces_never_see_each_other(rooms: tuple[Inside, Inside]) -> None:
     one, two = rooms
     default = Inside(one.mock, "", "neither")

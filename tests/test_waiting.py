@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from typing import Any
@@ -54,6 +55,13 @@ def test_waiting_for_an_order_ends_when_it_is_complete(anywhere: Mock, pool: Thr
     anywhere.get("/services/1")
     anywhere.post("/services/start", EVENT)
     assert waiting.result(LONG / 1000).json["calls"] == [1, 2]
+
+
+def test_waiting_ends_although_a_test_has_stopped_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Server() as client:
+        monkeypatch.setattr(time, "monotonic", lambda: 0.0)
+        with pytest.raises(AssertionError, match="wanted at least 1, found 0"):
+            client.wait_for("start_service", timeout=0.2)
 
 
 def test_what_holds_already_is_not_waited_for(mock: Mock) -> None:

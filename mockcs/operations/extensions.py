@@ -95,8 +95,11 @@ def _edited(store: Store, params: Params, resource: Resource, edit: _Edit) -> An
 
 def _respelt(resource: Resource, name: str) -> Resource:
     """The resource with what was attached under another spelling of a schema's name, through 8.5, under that name."""
-    folded = name.casefold()
-    extensions = {name if each.casefold() == folded else each: value for each, value in resource.extensions.items()}
+    folded, recorded = name.casefold(), resource.extensions
+    if name in recorded:
+        extensions = {each: value for each, value in recorded.items() if each == name or each.casefold() != folded}
+    else:
+        extensions = {name if each.casefold() == folded else each: value for each, value in recorded.items()}
     return replace(resource, extensions=extensions)
 
 

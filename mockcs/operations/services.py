@@ -17,7 +17,6 @@ from mockcs.aggregate import (
     refuse,
     removed,
     service_of,
-    settle,
     short_life,
     take_over,
     tolerated,
@@ -90,10 +89,10 @@ def update_expiration_time(store: Store, params: Params) -> Answer:
     if expires is not None and expires <= store.now and params.readings["expiration-in-past"] == "refuse":
         refuse("expiration-in-past", "the expiration lies in the past", "give a time that is to come")
     advice = tuple(short_life(store, expires))
+    if expires is not None and expires <= store.now:  # it is up at once
+        return Answer(changes=tuple(removed(store, params, service)), advice=advice)
     store.update(service, expires=expires)
-    settle(store)  # a time in the past is up at once
-    gone = store.get("service", service.id) is None
-    return Answer(changes=_changed(service, params, "deleted" if gone else "updated"), advice=advice)
+    return Answer(changes=_changed(service, params, "updated"), advice=advice)
 
 
 def query_service_by_id(store: Store, params: Params) -> Answer:

@@ -665,6 +665,11 @@ def test_the_admin_api_can_be_asked_itself(mockcs: Client, ivr: Ivr) -> None:
     assert mockcs.ask("GET", "/calls?limit=1")["total"] == 1
     assert mockcs.ask("PUT", "/ids", {"task": 5})["task"] == 5
     assert "there is no call 9" in misuse(mockcs.ask, "GET", "/calls/9")
+    for path, wanted in (
+        ("/calls/verify", {"match": {"operation": "start_service"}, "exactly": 2}),
+        ("/calls/verify-order", {"matches": [{"operation": "complete_service"}]}),
+    ):
+        assert mockcs.ask("POST", path, wanted)["verdict"] == "fails"
 
 
 def test_a_fault_of_a_connection_keeps_a_status_that_was_asked_for(mockcs: Client) -> None:
@@ -690,6 +695,8 @@ MISUSED: dict[str, Any] = {
     "a time that is a number": lambda mockcs: mockcs.clock.set(1.5),
     "a delay of None": lambda mockcs: mockcs.delay("start_service", seconds=None),
     "a snapshot without a name": lambda mockcs: mockcs.snapshot(1),
+    "a snapshot with a slash": lambda mockcs: mockcs.snapshot("a/b"),
+    "a space with a slash": lambda mockcs: mockcs.of("a/b").calls.last,
     "an operation with blanks": lambda mockcs: mockcs.calls.of("start service").last,
     "an empty operation": lambda mockcs: mockcs.calls.of("").last,
 }
@@ -701,6 +708,31 @@ def test_an_argument_of_a_wrong_kind_is_a_misuse_in_one_sentence(mockcs: Client,
         MISUSED[how](mockcs)
     assert "\n" not in str(raised.value)
     assert "no mockcs answers" not in str(raised.value)
+
+
+def test_a_service_id_with_a_slash_is_that_of_no_service(mockcs: Client) -> None:
+    assert "1/2" in failure(mockcs.service, "1/2")
+
+
+@pytest.mark.mockcs(allow_violations=True)
+def test_a_call_that_ends_while_it_is_looked_for_is_found(
+    mockcs: Client, ivr: Ivr, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mockcs.delay("start_service", seconds=0.3)
+    call = threading.Thread(target=ivr.send, args=("POST", "/services/start", {"contact_key": 1}))
+    call.start()
+    while not mockcs.ask("GET", "/calls?limit=0")["in_flight"]:
+        pass
+    ask = mockcs.ask
+
+    def later(*asked: Any) -> Any:
+        call.join()
+        return ask(*asked)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(mockcs, "ask", later)
+        found = mockcs.refused(within=5)
+    assert [each.status for each in found] == [400]
 
 
 def test_a_path_without_a_slash_is_no_path_of_the_admin_api(mockcs: Client) -> None:
