@@ -46,7 +46,7 @@ class Attribute:
     def document(self) -> Document:
         """The attribute as Query Business Attribute Schema shows it."""
         values = [_described(name, dbid) for name, dbid in self.values.items()]
-        own = {"map_name": False, "cv_attributes": list(self.fields), "values": values}
+        own = {"cv_attributes": list(self.fields), "values": values}
         return {**_described(self.name, self.dbid), **own}
 
 

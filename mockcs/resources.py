@@ -90,7 +90,7 @@ def wanted_of(params: Params) -> Wanted:
         id_form=params.readings["service-id"],
         fold=params.terms.api == "8.1",
         business=params.terms.business if params.readings["map-names"] == "names" else None,
-        wildcards=params.terms.api != "8.1" or params.readings["extensions-wildcards"] == "yes",
+        wildcards=params.readings["extensions-wildcards"] == "yes",
     )
 
 

@@ -351,3 +351,8 @@ def test_a_transition_with_extensions_needs_the_rights_to_create_and_to_update_t
     refused = reader.request("POST", "/services/1/states/transition", {**move, "E": {"a": 1}}, **head)
     assert (refused.status, "Create State Extension" in refused.json["description"]) == (403, True)
     assert reader.request("POST", "/services/1/states/transition", move, **head).status == 201
+
+
+def test_privileges_of_8_1_are_not_asked_for_in_8_5(gms_users: Callers) -> None:
+    assert gms_users.status("root", "POST", "/services/start", {**START, "Data": {"a": 1}}) == 201
+    assert gms_users.status("view", "GET", "/services/1?active_states=true&extensions=*") == 200

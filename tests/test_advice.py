@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Door
+from tests.test_extension_schemas import declare
 
 EARLY, NOON, LATE = (f"2026-01-01T{hour}:00:00.000Z" for hour in ("08", "12", "16"))
 LISTS = "active_states=true&completed_states=true&active_tasks=true&completed_tasks=true"
@@ -380,3 +381,48 @@ def test_a_form_in_place_of_json_is_named_as_the_cause(door: Door) -> None:
     reply = door.request("POST", "/services/start", b"contact_key=1", Content_Type="application/x-www-form-urlencoded")
     assert reply.status == 400
     assert advice(door) == ["the Content-Type is application/x-www-form-urlencoded; what comes is read as JSON"]
+
+
+def test_a_name_in_its_first_spelling_is_not_odd_beside_a_new_one(gms: Door) -> None:
+    gms.start_service(Feedback={"a": 1})
+    gms.start_service(Feedback={"a": 1}, Other={"a": 1})
+    assert gms.mock.last_call()["advice"] == []
+
+
+def test_an_extension_of_8_1_that_is_declared_and_not_there_is_not_odd(ucs: Door) -> None:
+    declare(ucs, {"name": "a", "type": "string"})
+    ucs.get(f"/services/{ucs.start_service()}?extensions=Data")
+    assert ucs.mock.last_call()["advice"] == []
+
+
+def test_the_query_of_one_resource_tells_of_attached_data_in_another_case(gms: Door) -> None:
+    service = gms.start_service(Feedback={"a": 1})
+    state, task = gms.start_state(service), gms.start_task(service)
+    for path in ("", f"/states/{state}", f"/tasks/{task}", "/states", "/tasks"):
+        gms.get(f"/services/{service}{path}?extensions=feedback")
+        assert_advised(gms, "feedback differs only by case from the attached data Feedback")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/profiles",
+        "/profiles/1",
+        "/metadata/profiles",
+        "/metadata/identification-keys",
+        "/interactions",
+        "/services/1/interactions",
+    ],
+)
+def test_what_is_not_mocked_is_called_so(door: Door, path: str) -> None:
+    door.get(path)
+    assert "which mockcs does not mock" in door.mock.last_call()["advice"][0]
+
+
+def test_prefixes_and_an_asterisk_in_8_1(ucs: Door) -> None:
+    service = ucs.start_service()
+    for choice, words in (("yes", "read all the same"), ("no", "taken for names")):
+        ucs.mock.read_as(extensions_wildcards=choice)
+        for asked in ("*", "State.Data", "Task.*"):
+            ucs.get(f"/services/{service}?extensions={asked}")
+            assert_advised(ucs, "belong to 8.5", words, asked)

@@ -58,6 +58,7 @@ BAD: list[Any] = [
             ("X", None),
             ("X", True),
             ("X", ["1"]),
+            *((name, "1") for name in ("Keep-Alive", "TE", "Trailer", "Trailers", "Upgrade")),
             ("Content-Length", "5"),
             ("transfer-encoding", "chunked"),
             ("Connection", "close"),

@@ -125,6 +125,8 @@ def test_an_unknown_value_is_refused_and_pointed_to_the_valid_ones(mapped: Door,
     assert all(each in reply.body.decode() for each in ("Sales (100)", "Bill Payment (2)", "service_type"))
     (violation,) = mapped.mock.last_call()["violations"]
     assert (violation["pointer"], violation["field"]) == ("/service_type", "service_type")
+    assert violation["table"].startswith("business attribute ")
+    assert (violation["type"], violation["page"]) == ("long or string", "Business Attributes, 8.5.1")
     assert "Sales (100)" in violation["fix"]
 
 

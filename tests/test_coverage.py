@@ -201,3 +201,11 @@ def test_several_coverages_are_one_in_which_all_is_met_that_any_met(gms: Door) -
     for order in (found, found[::-1]):
         assert merged(order) == whole
     assert merged([whole]) == whole
+
+
+def test_a_value_that_only_refused_calls_had_is_refused(ucs: Door) -> None:
+    value = {"api": "8.1", "table": "extension_schema", "field": "type", "value": "single-valued"}
+    attributes: list[Any] = [5, [], 5]
+    for each, status in zip(attributes, ("refused", "exercised", "exercised"), strict=True):
+        ucs.post("/metadata/services/extensions", {"name": "F", "type": "single-valued", "attributes": each})
+        assert status_of(coverage(ucs.mock), "values", **value) == status

@@ -277,3 +277,17 @@ def test_a_long_body_is_no_argument_of_the_line(mock: Mock) -> None:
     done = subprocess.run(["/bin/sh"], input=line, capture_output=True, text=True, timeout=60, check=False)
     assert "201" in done.stdout.splitlines()[0], done.stderr
     assert mock.calls(limit=1)[0]["request"]["body"]["long"] == "x" * 200_000
+
+
+def test_a_shell_line_has_nothing_that_curl_says_of_itself(mock: Mock) -> None:
+    mock.request("GET", "/services/1", Connection="keep-alive", Accept="*/*", User_Agent="x", X_A="1")
+    assert line(mock) == f"curl -i -X GET {mock.base_url}/services/1 -H 'X-A: 1'"
+    mock.post("/services/start", {"a": 1})
+    body = "-H 'Content-Type: application/json' --data-raw '{\"a\": 1}'"
+    assert line(mock) == f"curl -i -X POST {mock.base_url}/services/start {body}"
+
+
+def test_a_call_of_no_operation_is_called_so_in_a_har(mock: Mock) -> None:
+    mock.get("/nothing")
+    [entry] = mock.get("/__admin/calls.har").json["log"]["entries"]
+    assert entry["comment"] == "call 1: no documented operation, answered"

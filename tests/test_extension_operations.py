@@ -333,3 +333,12 @@ def test_a_list_in_the_place_of_a_map_that_is_merged_is_told(gms: Door) -> None:
     path = opened(gms, "service", data={"a": 1})
     assert put(gms, f"{path}/extensions/data/merge", [5]).status == 200
     assert gms.mock.last_call()["advice"] == ["data was an object, and the list takes its place"]
+
+
+@pytest.mark.parametrize("spelt", ["offers", "OFFERS", "oFFers"])
+def test_data_of_8_5_stands_under_the_name_of_the_schema_once_8_1_replaces_it(ucs: Door, gms: Door, spelt: str) -> None:
+    path = opened(gms, "service", **{spelt: [GOLD]})
+    assert ucs.post("/metadata/services/extensions", OFFERS).status == 201
+    assert put(ucs, f"{path}/extensions/offers", [ICE]).status == 200
+    found = gms.get(f"{path}?extensions=*").json
+    assert {name: found[name] for name in found if name.casefold() == "offers"} == {"Offers": [ICE]}

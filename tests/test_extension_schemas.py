@@ -272,3 +272,24 @@ def test_a_schema_that_is_not_there_is_not_deleted(ucs: Door, kind: str) -> None
     assert (reply.status, "nothing was deleted" in reply.json["description"]) == (404, True)
     assert ucs.mock.last_call()["changes"] == []
     assert len(ucs.get(f"/metadata/{other}s/extensions").json) == 1
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_a_value_that_is_no_record_is_refused_though_there_are_defaults_to_fill_in(ucs: Door, *, many: bool) -> None:
+    declare(ucs, {"name": "a", "type": "string", "default": "x"}, many=many)
+    assert refused(ucs, 5, "/Data")
+    assert refused(ucs, [5] if many else "5", "/Data/0" if many else "/Data")
+
+
+def test_a_length_of_one_is_a_limit_too(ucs: Door) -> None:
+    declare(ucs, {"name": "a", "type": "string", "length": 1})
+    assert started(ucs, Data={"a": "x"}) == 201
+    assert refused(ucs, {"a": "xy"}, "/Data/a")
+
+
+def test_the_end_of_a_schema_changes_nothing_that_has_no_record_of_it(ucs: Door) -> None:
+    declare(ucs, {"name": "a", "type": "string"})
+    ucs.start_service()
+    carrying = ucs.start_service(Data={"a": "x"})
+    assert ucs.request("DELETE", "/metadata/services/extensions/Data").status == 204
+    assert [each["id"] for each in ucs.mock.last_call()["changes"]] == ["Data", carrying]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import http.client
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -302,3 +304,11 @@ def test_a_body_does_not_go_out_with_a_documented_204(anywhere: Mock) -> None:
     assert "content-type" not in reply.headers
     assert anywhere.last_call()["response"]["body"] is None
     assert anywhere.get("/services/1").status == 200
+
+
+def test_a_header_of_a_fault_takes_the_place_of_the_answers_own_in_any_case(mock: Mock) -> None:
+    fault = {"operation": "query_services", "headers": {"content-type": "text/x"}, "after_commit": True}
+    assert mock.post("/__admin/faults", fault).status == 201
+    with closing(http.client.HTTPConnection(*mock.address, timeout=30)) as connection:
+        connection.request("GET", "/customers/C1/services")
+        assert connection.getresponse().headers.get_all("Content-Type") == ["text/x"]

@@ -13,6 +13,7 @@ from mockcs.app import create_app
 from mockcs.calls import Masks
 from mockcs.journal import Journal, Record, call_of
 from mockcs.messages import Request, Response
+from mockcs.server import Server
 from mockcs.settings import Settings
 from tests.conftest import Mock, serving
 
@@ -116,3 +117,12 @@ def test_a_journal_keeps_what_a_plain_list_would(ops: list[tuple[str, int]], max
         for call in map(call_of, view.records.values()):
             assert call.request.digest is None or call.request.body == b""
             assert journal.call(call.id) == call
+
+
+def test_an_answer_without_a_body_is_not_cut_with_its_call() -> None:
+    with Server(Settings(max_journal_bytes=2000)) as cs:
+        mock = Mock(cs.base_url)
+        mock.post("/services/start", {"contact_key": "42", "service_type": 1})
+        assert mock.post("/genesys/1/cs/services/1/end", {"Data": {"a": "x" * 2500}}).status == 204
+        call = mock.last_call()
+        assert (call["request"]["body"]["cut"], call["response"]["body"]) == (True, None)

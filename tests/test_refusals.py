@@ -332,3 +332,20 @@ def test_an_operation_of_the_other_generation_is_told_where_it_is(ucs: Door, gms
 def test_a_wrong_method_is_told_what_the_url_takes(door: Door) -> None:
     assert door.request("PUT", "/services/start", {}).status == 405
     assert door.mock.last_call()["advice"] == [f"{door.prefix}/services/start takes POST, not PUT"]
+
+
+@pytest.mark.parametrize("path", ["/genesys/1/csx", "/genesys/1/cs.", "/genesys/1/css/services/1"])
+def test_a_path_that_only_begins_like_the_prefix_of_8_5_is_of_8_1(mock: Mock, path: str) -> None:
+    assert mock.get(path).json.keys() == {"http_method", "title", "description", "code", "uri"}
+    assert mock.last_call()["api"] == "8.1"
+
+
+def test_only_missing_credentials_are_challenged(door: Door) -> None:
+    door.mock.read_as(challenge="basic")
+    reply = door.get("/services/9")
+    assert reply.status in (400, 404)
+    assert "www-authenticate" not in reply.headers
+
+
+def test_what_is_wrong_with_the_body_as_a_whole_stands_without_a_pointer_in_the_header(door: Door) -> None:
+    assert door.post("/services/start", b"{").headers["mockcs-violations"].startswith("1; the body is not JSON")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from mockcs.app import create_app
 from mockcs.settings import Settings
-from tests.conftest import Door
+from tests.conftest import Door, Mock
 from tests.histories import HISTORIES, NOON, Step, World
 
 UNIQUE = itertools.count()
@@ -229,3 +229,22 @@ def test_a_state_with_the_deepest_body_that_is_taken_is_put_back(gms: Door) -> N
     state = gms.mock.get("/__admin/state").json
     assert gms.mock.put("/__admin/state", state).status == 200
     assert gms.mock.get("/__admin/state").json == state
+
+
+@pytest.mark.parametrize("number", ["7", 1.5, None, True, -1, [1]])
+def test_an_id_of_a_state_document_must_be_a_whole_number(mock: Mock, number: Any) -> None:
+    reply = mock.put("/__admin/state", {"ids": {"service": number}})
+    assert (reply.status, reply.json["error"].partition(":")[0]) == (400, "ids/service")
+
+
+def test_one_part_of_a_list_that_is_no_object_is_named(mock: Mock) -> None:
+    started = {"timestamp": "2026-01-01T12:00:00.000Z"}
+    parts = [{"state_id": 1, "started": started}, 5]
+    service = {"service_id": 1, "customer_id": "C", "started": started, "active_states": parts}
+    reply = mock.put("/__admin/state", {"services": [service]})
+    assert (reply.status, reply.json["error"].partition(":")[0]) == (400, "services/0/active_states/1")
+
+
+def test_a_planted_service_is_refused_with_the_place_in_it(mock: Mock) -> None:
+    reply = mock.post("/__admin/services", {"service_type": 1, "customer_id": 5})
+    assert (reply.status, reply.json["error"].partition(":")[0]) == (400, "customer_id")

@@ -288,3 +288,10 @@ def test_attached_data_of_8_1_must_fulfil_its_schema(ucs: Door, value: Any, poin
     assert ucs.post(f"/services/{service}/states/start", body).status == 400
     assert [each["pointer"] for each in ucs.mock.last_call()["violations"]] == [pointer]
     assert ucs.get(f"/services/{service}/states/1").status == 404
+
+
+def test_attached_data_named_like_a_list_is_hidden_though_the_list_is_not_asked_for(gms: Door) -> None:
+    for name in ("active_states", "completed_states", "active_tasks", "completed_tasks"):
+        service = gms.start_service(**{name: {"a": 1}})
+        assert name not in gms.get(f"/services/{service}?extensions=*").json
+        assert f"{name} is hidden" in gms.mock.last_call()["advice"][0]

@@ -336,3 +336,21 @@ def test_calls_that_were_forgotten_are_not_missing_in_an_order(mock: Mock) -> No
         assert (reply.status, reply.json["verdict"]) == (409, "fails")
         mock.reset()
         late.result(30)
+
+
+@pytest.mark.parametrize(("wanted", "sent"), [(1, True), (True, 1), (0, False)])
+def test_a_boolean_is_no_number_however_deep_it_stands(gms: Door, wanted: Any, sent: Any) -> None:
+    gms.start_service(Data={"a": [sent], "b": {"c": sent}})
+    for part in ({"a": [wanted]}, {"b": {"c": wanted}}):
+        assert verify(gms.mock, {"body": {"Data": part}}).json["verdict"] == "fails"
+
+
+def test_a_method_matches_in_any_case(gms: Door) -> None:
+    gms.start_service()
+    assert verify(gms.mock, {"method": "post"}).json["verdict"] == "holds"
+
+
+def test_a_flag_that_differs_says_what_was_wanted_and_how_much_there_was(gms: Door) -> None:
+    gms.start_service()
+    found = verify(gms.mock, {"advice": True, "violations": True}).json["nearest"][0]["differences"]
+    assert found == ["violations: wanted some, there were 0", "advice: wanted some, there were 0"]

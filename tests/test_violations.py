@@ -346,3 +346,16 @@ def test_a_service_that_is_gone_is_named_by_the_id_that_was_sent(gms: Door) -> N
     service = gms.start_service()
     assert gms.request("DELETE", f"/services/{service}").status in (200, 204)
     assert gms.get(f"/services/{service}").json["message"].endswith(f" : {service}")
+
+
+def test_a_violation_that_is_found_beside_the_tables_names_its_table_field_and_page(ucs: Door) -> None:
+    schema = {"name": "Data", "type": "single-valued", "attributes": [{"name": "a", "type": "string"}]}
+    for name in ("Data", "DATA"):
+        ucs.post("/metadata/services/extensions", {**schema, "name": name})
+    broken = ucs.mock.last_call()["violations"][0]
+    row = (broken["table"], broken["field"], broken["mandatory"], broken["page"])
+    assert row == ("extension_schema", "name", "yes", "Create Service Extension Schema, 8.1.x")
+    ucs.mock.read_as(both_keys="refuse")
+    ucs.post("/services/start", {"customer_id": "a", "contact_key": "b", "service_type": 1})
+    broken = ucs.mock.last_call()["violations"][0]
+    assert (broken["table"], broken["field"], broken["mandatory"]) == ("readings", "both-keys", "no")

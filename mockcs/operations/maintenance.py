@@ -124,4 +124,4 @@ def _refuse_filter(value: Any) -> None:
     page = {"page": "Export Services to JSON Stream by Date, 8.5.1"}
     message = "filter_state is only allowed with export_content=true"
     violation = Violation("query:filter_state", value, message, "add export_content=true, or leave it out", row | page)
-    raise Refusal("bad_parameter", (violation,), field="filter_state", reason=message)
+    raise Refusal("bad_parameter", (violation,), field="filter_state")

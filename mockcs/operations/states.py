@@ -21,7 +21,7 @@ from mockcs.resources import View, wanted_of
 from mockcs.store import Store
 from mockcs.terms import Params
 
-_FROM = ("state_id", "disposition", "disposition_desc")
+_FROM = ("disposition", "disposition_desc")
 _TO = ("state_type", "est_duration")
 
 
@@ -42,7 +42,7 @@ def perform_state_transition(store: Store, params: Params) -> Answer:
     old = part_in(store, service, "state", leaving["state_id"])
     service_id = written(service.id, params.readings["service-id"])
     advice = [*start_doubts(params, service, event, "transition")]
-    own = {name: leaving[name] for name in _FROM[1:] if name in leaving}
+    own = {name: leaving[name] for name in _FROM if name in leaving}
     advice += end_part(store, params, old, replace(event, own=own))
     begun = {name: to[name] for name in _TO if name in to} | {"previous_state_id": old.id}
     new = start_part(store, "state", service, Event(begun, event.occasion, {}, event.extensions))
