@@ -8,7 +8,6 @@ from typing import Any, NoReturn
 
 from mockcs.clock import milliseconds_of, text_of
 from mockcs.errors import Refusal
-from mockcs.extensions import extension_of
 from mockcs.ids import written
 from mockcs.index import parts
 from mockcs.messages import Answer, Change, Document, Event, Violation
@@ -122,14 +121,12 @@ def new_service(store: Store, params: Params, event: Event) -> Resource:
     return service
 
 
-def attached(store: Store, resource: Resource, given: Document) -> Document:
-    """The attached data of a resource that is given more; what a schema declares is there under one spelling."""
-    recorded, schemas = resource.extensions, store.extension_schemas
-    if schemas and given:
-        folds = {name.casefold(): schemas.get((resource.kind, name.casefold())) for name in given}
-        declared = {fold for fold, schema in folds.items() if schema and extension_of(schema).name in given}
-        recorded = {name: value for name, value in recorded.items() if name.casefold() not in declared}
-    return {**recorded, **given}
+def attached(resource: Resource, event: Event) -> Document:
+    """The attached data of a resource that is given more by an event."""
+    recorded = resource.extensions
+    if event.declared:
+        recorded = {name: value for name, value in recorded.items() if name.casefold() not in event.declared}
+    return {**recorded, **event.extensions}
 
 
 def idle_of(event: Event, seconds: float | None) -> int | None:
@@ -160,7 +157,7 @@ def ordered_expiry(store: Store, terms: Terms, event: Event) -> int | None:
 def end_service(store: Store, service: Resource, event: Event, *, cascade: bool, **times: int | None) -> list[Change]:
     """End a service, and its open states and tasks with it if `cascade`; returns what changed below the service."""
     members = completed_members(service.members, event, store.now)
-    ended = store.update(service, members=members, extensions=attached(store, service, event.extensions), **times)
+    ended = store.update(service, members=members, extensions=attached(service, event), **times)
     return list(end_parts(store, ended)) if cascade else []
 
 
@@ -197,7 +194,7 @@ def end_part(store: Store, params: Params, part: Resource, event: Event) -> list
         advice.append(completed_again(params, part))
     own = {name: value for name, value in event.own.items() if name not in _IDS}
     members = completed_members(part.members, replace(event, own=own), store.now)
-    store.update(part, members=members, extensions=attached(store, part, event.extensions))
+    store.update(part, members=members, extensions=attached(part, event))
     return advice
 
 
@@ -261,7 +258,7 @@ def take_over(
     return store.update(
         resource,
         members=updated_members(resource.members, Event(own, event.occasion, {}, {})),
-        extensions=attached(store, resource, event.extensions),
+        extensions=attached(resource, event),
         state_id=resource.state_id if given is None or resource.kind != "task" else int(given),
         **times,
     )

@@ -6,7 +6,7 @@ import http.client
 from collections.abc import Mapping
 from ssl import SSLError
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from mockcs.errors import MockcsError
 from mockcs.report import failed_order, failed_verification, unknown_service
@@ -81,7 +81,7 @@ class Client:
     def service(self, service_id: int | str) -> Service:
         """The service with everything in it; AssertionError when there is none."""
         __tracebackhide__ = True
-        status, document = self._ask("GET", f"/services/{quote(str(service_id), safe='')}")
+        status, document = self._ask("GET", f"/services/{in_path(str(service_id), slash=True)}")
         if status == 404:
             raise AssertionError(unknown_service(service_id, [each["service_id"] for each in self.services()]))
         return Service(document)

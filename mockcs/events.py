@@ -86,7 +86,7 @@ class Events:
         if not extensions:
             return event
         if self._terms.api == "8.1":
-            return replace(event, extensions=self._declared(table, extensions))
+            return self._declared(table, event)
         if names := self._store.respelt(extensions):
             self._notes.advice += [_at(place) + each for each in respelt(names)]
         return event
@@ -119,10 +119,10 @@ class Events:
     def _advise(self, shape: Shape, place: str) -> None:
         self._notes.advice += [_at(place) + each for each in shape.advice]
 
-    def _declared(self, table: Table, extensions: Document) -> Document:
-        """The attached data under the spelling of their schemas; what breaks one is a violation."""
-        kind, found = RESOURCE_OF[table.name], {}
-        for name, value in extensions.items():
+    def _declared(self, table: Table, event: Event) -> Event:
+        """The event with its attached data under the spelling of their schemas; what breaks one is a violation."""
+        kind, found, folds = RESOURCE_OF[table.name], {}, set()
+        for name, value in event.extensions.items():
             schema = self._store.extension_schemas.get((kind, name.casefold()))
             if schema is not None:
                 declared = extension_of(schema)
@@ -132,12 +132,13 @@ class Events:
                     twice = f"{declared.name} is given twice, differing only by case; the last counts"
                     self._notes.advice.append(twice)
                 found[declared.name] = whole
+                folds.add(name.casefold())
                 continue
             reading = "undefined-extension" if isinstance(value, dict | list) else "unlisted-member"
             if self._terms.readings[reading] == "refuse":
                 self._broken.append(undeclared(kind, table.open_row, name, value, reading))
             found[name] = value
-        return found
+        return replace(event, extensions=found, declared=frozenset(folds))
 
     def _whole(self, declared: Extension, value: Any) -> Any:
         return declared.filled(value) if self._terms.readings["attribute-default"] == "fill" else value

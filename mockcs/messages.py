@@ -83,13 +83,15 @@ class Event:
 
     `own` stand at the top of the resource (service_type, est_duration, disposition ...), `occasion` inside
     `started` or `completed` (timestamp, interaction_id ...), `orders` are carried out and not shown
-    (auto_closed, ttl ...), `extensions` are the attached data.
+    (auto_closed, ttl ...), `extensions` are the attached data. `declared` are those of their names, in lower case,
+    that a schema declares (8.1): they take the place of what is recorded under any spelling.
     """
 
     own: Document
     occasion: Document
     orders: Document
     extensions: Document
+    declared: frozenset[str] = frozenset()
 
 
 @record

@@ -215,7 +215,7 @@ def _before_reset(client: Client, calls: Sequence[Any]) -> str:
 
 def _wants_coverage(config: pytest.Config) -> bool:
     asked = config.getoption("--mockcs-cov") or config.getoption("--mockcs-cov-min") is not None
-    return bool(asked) and not any(config.getoption(name) for name in _NO_TESTS)
+    return bool(asked) and not any(config.getoption(name, False) for name in _NO_TESTS)
 
 
 def _cover(config: pytest.Config, documents: list[Any]) -> None:

@@ -24,7 +24,9 @@ _SILENCE = 0.01
 _DIGITS = 18
 _HEX, _LONGEST, _MOST_TRAILERS = re.compile(rb"[0-9a-fA-F]{1,16}"), 2**16, 100
 _ORIGIN = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^/?#]*")
+_HEADER = re.compile(rb"[!-9;-~]+:|\r?\n|$")  # or the end of the head, or of what came
 _MOST_EMPTY_LINES = 100
+_CODING = "HTTP_TRANSFER_ENCODING"
 
 
 class Threaded(ThreadedWSGIServer):
@@ -129,15 +131,17 @@ class _Chunks(DechunkedInput):
 
 
 class _Lines:
-    """The lines of a head, the last of which tells whether it came whole."""
+    """The lines of a head: the last tells whether it came whole, and `wrong` whether one of them is no header."""
 
     def __init__(self, stream: BufferedIOBase) -> None:
         self._stream = stream
         self.last = b""
+        self.wrong = False
 
     def readline(self, size: int = -1) -> bytes:
         """The next line; empty at the end."""
         self.last = self._stream.readline(size)
+        self.wrong = self.wrong or not _HEADER.match(self.last)
         return self.last
 
 
@@ -160,8 +164,10 @@ class Connection(WSGIRequestHandler):
     def parse_request(self) -> bool:
         """Read the head of a request; false when it is none, or was cut off, and the connection ends."""
         for _ in range(_MOST_EMPTY_LINES):  # some clients send one behind a body (RFC 9112, 2.2)
-            if self.raw_requestline in (b"\r\n", b"\n"):
-                self.raw_requestline = self.rfile.readline(_LONGEST)
+            if self.raw_requestline not in (b"\r\n", b"\n"):
+                break
+            self.raw_requestline = self.rfile.readline(_LONGEST)
+        self._waits = False
         stream = self.rfile
         lines = _Lines(stream)
         self.rfile = cast("Any", lines)  # the standard library takes the end of what came for the end of the head
@@ -172,18 +178,21 @@ class Connection(WSGIRequestHandler):
         if not read or not lines.last:
             self.close_connection = True
             return False
-        if wrong := self._wrong():
+        if wrong := "Malformed header line" if lines.wrong else self._wrong():
             self.send_error(HTTPStatus.BAD_REQUEST, wrong)
             self.close_connection = True
             return False
         if "close" in self._members("Connection"):
             self.close_connection = True
+        return super().handle_expect_100() if self._waits else True
+
+    def handle_expect_100(self) -> bool:
+        """Ask for the body later: first the head has to be right."""
+        self._waits = True
         return True
 
     def _wrong(self) -> str:
         """Why nobody knows what is asked for, or where the body ends; empty when all is well."""
-        if self.headers.defects:
-            return "Malformed header line"  # it and all behind it were dropped
         lengths = {each.strip() for each in self.headers.get_all("Content-Length", ())}
         if len(lengths) > 1 or not all(each.isascii() and each.isdecimal() for each in lengths):
             return "Bad Content-Length"
@@ -220,13 +229,14 @@ class Connection(WSGIRequestHandler):
         environ["PATH_INFO"] = unquote_to_bytes(path.encode("latin-1")).decode("latin-1")
         environ["QUERY_STRING"] = query
         for name, value in self.headers.items():
-            if "_" in name:  # werkzeug leaves it out
-                environ.setdefault(f"HTTP_{name.upper().replace('-', '_')}", value)
-        for name, value in environ.items():
-            if name.startswith("HTTP_"):
-                environ[name] = _text(value.strip())
+            key = f"HTTP_{name.upper().replace('-', '_')}"
+            if "_" in name and key != _CODING:  # werkzeug leaves it out; the other one would say how the body comes
+                environ[key] = f"{environ[key]},{value}" if key in environ else value
         if "HTTP_COOKIE" in environ:
-            environ["HTTP_COOKIE"] = ";".join(self.headers.get_all("Cookie", ()))
+            environ["HTTP_COOKIE"] = ";".join(each.strip() for each in self.headers.get_all("Cookie", ()))
+        for name, value in environ.items():
+            if name.startswith("HTTP_") or name == "CONTENT_TYPE":
+                environ[name] = _text(value.strip())
 
     def _answer(self, environ: Environ, body: _Body) -> None:
         begun: list[tuple[str, list[tuple[str, str]]]] = []
@@ -251,7 +261,7 @@ class Connection(WSGIRequestHandler):
             chunks: Any = _Chunks(cast("Any", self.rfile))
             return _Body(BufferedReader(chunks), None)
         length = environ.get("CONTENT_LENGTH") or "0"
-        if not length.isdecimal() or len(length) > _DIGITS or "HTTP_TRANSFER_ENCODING" in environ:
+        if not length.isdecimal() or len(length) > _DIGITS or _CODING in environ:
             self.close_connection = True  # nobody knows where the next request begins
             return _Body(self.rfile, 0)
         return _Body(self.rfile, int(length))

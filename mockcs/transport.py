@@ -67,12 +67,12 @@ def matches_of(expected: Iterable[object]) -> list[dict[str, Any]]:
     return found
 
 
-def in_path(name: object) -> str:
-    """A name as it stands in a path; MockcsError when it is no text, or when it cannot stand there."""
+def in_path(name: object, *, slash: bool = False) -> str:
+    """A name as it stands in a path; MockcsError when it is no text, or has a `slash` where none can be."""
     __tracebackhide__ = True
     if not isinstance(name, str) or not name:
         raise MockcsError(f"a name is a text, not {name!r}")
-    if "/" in name:
+    if "/" in name and not slash:
         raise MockcsError(f"a name has no slash, unlike {name!r}")
     return quote(name, safe="")
 

@@ -185,6 +185,11 @@ def test_a_minimum_that_cannot_be_meant_is_refused(suite: pytest.Pytester, least
     assert "it must be a number from 0 to 100" in result.stderr.str()
 
 
+def test_coverage_does_without_the_options_of_other_plugins(suite: pytest.Pytester) -> None:
+    result = suite.runpytest_inprocess(*ALONE, "-p", "no:setuponly", "-p", "no:setupplan", "--mockcs-cov")
+    assert TITLE in result.stdout.str()
+
+
 @pytest.mark.parametrize("option", ["--collect-only", "--setup-only", "--setup-plan"])
 def test_a_run_without_a_test_needs_no_coverage(suite: pytest.Pytester, option: str) -> None:
     result = suite.runpytest_inprocess(*ALONE, option, "--mockcs-cov-min=80")

@@ -296,6 +296,13 @@ def test_an_event_replaces_what_was_attached_under_another_spelling_of_a_schema(
     }
 
 
+def test_an_event_of_8_5_leaves_what_stands_under_another_spelling(ucs: Door, gms: Door) -> None:
+    path = opened(gms, "service", offers=[GOLD])
+    assert ucs.post("/metadata/services/extensions", OFFERS).status == 201
+    assert gms.post(f"{path}/end", {"Offers": [ICE]}).status == 204
+    assert (attached(gms, path, "Offers"), attached(gms, path, "offers")) == ([ICE], [GOLD])
+
+
 def test_a_service_that_is_associated_has_one_value_of_an_extension(ucs: Door, gms: Door) -> None:
     path = opened(gms, "service", offers=[GOLD])
     assert ucs.post("/metadata/services/extensions", OFFERS).status == 201

@@ -176,6 +176,11 @@ LENGTH = f"Content-Length: {len(BODY)}"
         ["X-Trace : 1", LENGTH],
         ["X-Trace", LENGTH],
         ["From a friend", LENGTH],
+        [LENGTH, "From a friend"],
+        ["X-A: 1", "From a friend", LENGTH],
+        ["X-A: 1", "  folded", LENGTH],
+        [": 1", LENGTH],
+        ["Expect: 100-continue", "X-Trace", LENGTH],
         ["Content-Length: some"],
         ["Content-Length: -1"],
         [f"Content-Length: +{len(BODY)}"],
@@ -242,25 +247,40 @@ def test_a_client_may_take_the_mock_for_its_proxy(everywhere: Mock) -> None:
 
 def test_an_underscore_in_the_name_of_a_header_is_recorded_as_a_hyphen(everywhere: Mock) -> None:
     with line(everywhere) as one:
-        one.send(request("GET", "/services/7", b"", "X_Trace_Id: 7"))
-        assert one.status() == 404
-    assert everywhere.last_call()["request"]["headers"]["X-Trace-Id"] == "7"
+        one.send(
+            request("POST", "/services/start", BODY, "X_Trace_Id: 7", "X_Trace_Id: 8", "Transfer_Encoding: x", LENGTH)
+        )
+        assert one.status() == 201
+    assert everywhere.last_call()["request"]["headers"]["X-Trace-Id"] == "7,8"
+
+
+def test_a_head_that_speaks_of_parts_is_a_head(everywhere: Mock) -> None:
+    for kind in ("multipart/form-data; boundary=xx", "multipart/mixed", "message/rfc822"):
+        with line(everywhere) as one:
+            one.send(request("POST", "/services/start", BODY, f"Content-Type: {kind}", LENGTH))
+            assert one.status() == 201
+        [advice] = everywhere.last_call()["advice"]
+        assert advice.startswith(f"the Content-Type is {kind}")
 
 
 def test_cookies_of_two_headers_are_joined_as_cookies_are(everywhere: Mock) -> None:
     with line(everywhere) as one:
-        one.send(request("GET", "/services/7", b"", "Cookie: a=1", "Cookie: b=2"))
+        one.send(request("GET", "/services/7", b"", "Cookie: a=1 ", "Cookie: b=2  "))
         assert one.status() == 404
     match = {"headers": {"Cookie": "a=1;b=2"}}
     assert everywhere.post("/__admin/calls/verify", {"match": match}).status == 200
 
 
 def test_a_header_that_is_not_ascii_is_recorded_as_utf_8_or_else_as_latin_1(mock: Mock) -> None:
-    for sent in ("X-User: Jörg".encode(), "X-User: Jörg".encode("latin-1")):
+    for sent in ("Jörg".encode(), "Jörg".encode("latin-1")):
         with line(mock) as one:
-            one.send(GET.replace(b"\r\n\r\n", b"\r\n" + sent + b"\r\n\r\n"))
+            headers = b"".join(b"\r\n%s: %s" % (name, sent) for name in (b"X-User", b"Content-Type", b"Cookie"))
+            one.send(GET.replace(b"\r\n\r\n", headers + b"\r\n\r\n"))
             assert one.status() == 404
-        assert mock.last_call()["request"]["headers"]["X-User"] == "Jörg"
+        recorded = mock.last_call()["request"]["headers"]
+        assert (recorded["X-User"], recorded["Content-Type"]) == ("Jörg", "Jörg")
+        assert mock.post("/__admin/calls/verify", {"match": {"headers": {"Cookie": "Jörg"}}}).status == 200
+        mock.reset()
 
 
 def test_an_answer_to_head_is_not_truncated_for_it_has_no_body(everywhere: Mock) -> None:

@@ -695,8 +695,7 @@ MISUSED: dict[str, Any] = {
     "a time that is a number": lambda mockcs: mockcs.clock.set(1.5),
     "a delay of None": lambda mockcs: mockcs.delay("start_service", seconds=None),
     "a snapshot without a name": lambda mockcs: mockcs.snapshot(1),
-    "a snapshot with a slash": lambda mockcs: mockcs.snapshot("a/b"),
-    "a space with a slash": lambda mockcs: mockcs.of("a/b").calls.last,
+    "a service without an id": lambda mockcs: mockcs.service(""),
     "an operation with blanks": lambda mockcs: mockcs.calls.of("start service").last,
     "an empty operation": lambda mockcs: mockcs.calls.of("").last,
 }
@@ -710,6 +709,11 @@ def test_an_argument_of_a_wrong_kind_is_a_misuse_in_one_sentence(mockcs: Client,
     assert "no mockcs answers" not in str(raised.value)
 
 
+def test_a_name_has_no_slash(mockcs: Client) -> None:
+    for named in (mockcs.of, mockcs.snapshot, mockcs.restore):
+        assert "a name has no slash, unlike 'a/b'" in misuse(named, "a/b")
+
+
 def test_a_service_id_with_a_slash_is_that_of_no_service(mockcs: Client) -> None:
     assert "1/2" in failure(mockcs.service, "1/2")
 
@@ -721,7 +725,7 @@ def test_a_call_that_ends_while_it_is_looked_for_is_found(
     mockcs.delay("start_service", seconds=0.3)
     call = threading.Thread(target=ivr.send, args=("POST", "/services/start", {"contact_key": 1}))
     call.start()
-    while not mockcs.ask("GET", "/calls?limit=0")["in_flight"]:
+    while call.is_alive() and not mockcs.ask("GET", "/calls?limit=0")["in_flight"]:
         pass
     ask = mockcs.ask
 
