@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import shlex
 import sys
 import threading
@@ -14,7 +15,7 @@ from typing import Any
 import click
 
 from mockcs import __version__, documented
-from mockcs.configuration import settings_of, with_settings
+from mockcs.configuration import misspelt, settings_of, with_settings
 from mockcs.errors import MockcsError
 from mockcs.settings import is_loopback, url_of
 
@@ -50,6 +51,8 @@ def serve(context: click.Context, /, **given: Any) -> None:
     from mockcs.serving import serve as run  # noqa: PLC0415 - the other commands start faster without
 
     settings = settings_of(given, context)
+    for sentence in misspelt(os.environ):
+        click.echo(f"mockcs: warning: {sentence}", err=True)
     if not settings.admin_token and not is_loopback(settings.host):
         click.echo(
             f"mockcs: warning: {settings.host} is reached from other machines and no --admin-token is set: "

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import click
 
+from mockcs.advice import is_one_edit
 from mockcs.errors import MockcsError
 from mockcs.settings import SERVERS, Settings, checked, names, pair_of, size_of
 
@@ -51,6 +52,15 @@ def settings_of(given: dict[str, Any], context: click.Context) -> Settings:
         if name in file:
             values[name] = file[name]
     return Settings(**values)
+
+
+def misspelt(variables: Iterable[str]) -> Iterator[str]:
+    """What to say of variables that are one letter away from that of a setting; others are somebody else's."""
+    known = sorted(f"MOCKCS_{name.upper()}" for name in ("config", *names()) if name not in _TABLES)
+    for variable in sorted(set(variables).difference(known)):
+        near = next((each for each in known if is_one_edit(variable, each)), None)
+        if near is not None:
+            yield f"{variable} is no setting; did you mean {near}?"
 
 
 def _option(each: Any) -> dict[str, Any]:

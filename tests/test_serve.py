@@ -146,6 +146,16 @@ def begun(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
     return found
 
 
+@pytest.mark.parametrize(
+    ("variable", "meant"),
+    [("MOCKCS_PROT", "MOCKCS_PORT"), ("MOCKCS_LOGCALLS", "MOCKCS_LOG_CALLS"), ("MOCKCS_CONFIGS", "MOCKCS_CONFIG")],
+)
+def test_a_misspelt_variable_is_told(begun: list[Settings], variable: str, meant: str) -> None:
+    result = CliRunner().invoke(cli.main, ["serve"], env={variable: "1", "MOCKCS_URL": "x", "MOCKCS_HOST": "::1"})
+    assert result.stderr == f"mockcs: warning: {variable} is no setting; did you mean {meant}?\n"
+    assert begun == [Settings(host="::1")]
+
+
 def serve(*arguments: str, **variables: str) -> int:
     return CliRunner().invoke(cli.main, ["serve", *arguments], env=variables).exit_code
 
