@@ -313,3 +313,8 @@ def test_ids_at_their_end_go_on_from_1_and_come_back(gms: Door) -> None:
 
 def test_an_id_of_very_many_digits_is_that_of_no_service(mock: Mock) -> None:
     assert mock.get("/__admin/services/" + "9" * 4301).status == 404
+
+
+def test_only_a_wrong_method_is_told_which_ones_are_allowed(mock: Mock) -> None:
+    assert "allow" not in mock.get("/__admin/nothing").headers
+    assert mock.request("PATCH", "/__admin/ids").headers["allow"]

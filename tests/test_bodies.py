@@ -14,6 +14,7 @@ import pytest
 from mockcs.bodies import Bodies
 from mockcs.errors import MockcsError
 from mockcs.front import Environ, StartResponse
+from mockcs.json_text import pack, unpack
 from mockcs.server import Server
 from mockcs.serving import _BODIES
 from mockcs.settings import Settings
@@ -117,3 +118,9 @@ def test_a_body_may_be_as_large_as_the_settings_say() -> None:
     with Server(Settings(max_body=100 * 2**20)) as cs:
         whole = b'{"contact_key":"1","x":"' + b"y" * (65 * 2**20) + b'"}'
         assert Mock(cs.base_url).request("POST", "/genesys/1/cs/services/start", whole).status == 201
+
+
+def test_what_is_stored_comes_back_with_every_integer_exact() -> None:
+    for value in ({"a": 10**30}, [2**64], {"a": [2**63, -(2**64), "x"]}):
+        assert unpack(pack(value)) == value
+        assert repr(unpack(pack(value))) == repr(value)

@@ -17,6 +17,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from mockcs import __version__, cli, documented
+from mockcs.server import Server, bound
 from tests.conftest import ROOT, Mock, command
 
 
@@ -246,3 +247,47 @@ def test_explain_tells_the_members_of_nested_bodies() -> None:
     told = run("explain", "perform_state_transition", COLUMNS="80").stdout
     assert "state_transition_from:\n    state_id: integer" in told
     assert max(map(len, told.splitlines())) <= 80
+
+
+def test_explain_of_an_unknown_operation_names_the_nearest_one() -> None:
+    found = run("explain", "start_servce")
+    assert (found.exit_code, found.stdout) == (2, "")
+    assert "did you mean start_service?" in found.stderr
+    assert "`mockcs operations` lists them" in run("explain", "zzz").stderr
+
+
+def test_explain_shows_an_example_of_request_and_answer() -> None:
+    told = run("explain", "start_service").stdout
+    assert "    POST /genesys/1/cs/services/start\n    {\n" in told
+    assert '    }\n    -> 201\n    {\n      "service_id": ' in told
+
+
+def test_explain_tells_what_an_operation_answers() -> None:
+    for row in {(row.name, row.api): row for row in reversed(documented.read().operations)}.values():
+        told = " ".join(run("explain", row.name, COLUMNS="80").stdout.split())
+        body = f" with {' '.join(row.answer.split())}" if row.answer else ", empty body"
+        assert f" answers {row.status}{body} ({row.evidence}: " in told
+
+
+def test_explain_says_which_members_are_optional() -> None:
+    told = run("explain", "start_service").stdout
+    assert "mandatory: no" not in told
+    assert ", optional" in told
+
+
+def test_healthcheck_goes_on_asking_until_the_mock_answers() -> None:
+    with closing(bound("127.0.0.1", 0)) as free_one:
+        port = free_one.getsockname()[1]
+    server = Server(port=port)
+    late = threading.Timer(0.3, server.start)
+    late.start()
+    try:
+        assert run("healthcheck", "--port", str(port), "--wait", "10").exit_code == 0
+    finally:
+        late.join()
+        server.stop()
+
+
+def test_a_port_beyond_the_largest_is_refused() -> None:
+    assert run("env", "--port", "65536").exit_code == 2
+    assert run("env", "--port", "65535").exit_code == 0

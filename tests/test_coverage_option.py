@@ -195,3 +195,8 @@ def test_a_run_without_a_test_needs_no_coverage(suite: pytest.Pytester, option: 
     result = suite.runpytest_inprocess(*ALONE, option, "--mockcs-cov-min=80")
     assert result.ret == pytest.ExitCode.OK
     assert TITLE not in result.stdout.str()
+
+
+@pytest.mark.parametrize(("percent", "code"), [("0", 0), ("0.5", 1), ("100", 1)])
+def test_a_minimum_may_be_any_percentage(suite: pytest.Pytester, percent: str, code: int) -> None:
+    assert suite.runpytest_inprocess(*ALONE, "-k", "without_the_mock", f"--mockcs-cov-min={percent}").ret == code

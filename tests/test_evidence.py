@@ -20,7 +20,7 @@ from mockcs.messages import Request, Response
 from mockcs.server import Server
 from mockcs.settings import Settings
 from mockcs.verifying import Count, Order, Wanted
-from tests.conftest import Mock
+from tests.conftest import Door, Mock
 
 START = {"operation": "start_service"}
 EVENT = {"service_type": 100, "contact_key": "42"}
@@ -256,3 +256,10 @@ def test_what_was_evicted_is_not_compared_in_silence() -> None:
         mock.get("/services/2")
         with pytest.raises(MockcsError, match="there is no call 1"):
             value.same_as(SECRET)
+
+
+def test_a_header_that_is_not_masked_is_compared_as_it_stands(gms: Door) -> None:
+    gms.start_service()
+    found = Client(gms.mock.base_url).calls.last.response.headers["Content-Type"]
+    assert found.same_as("application/json")
+    assert not found.same_as("text/plain")

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from mockcs import __version__
+from mockcs.app import create_app
 from mockcs.server import Server
 from mockcs.settings import Settings
 from tests.conftest import NOTHING, Mock, Reply
@@ -291,3 +292,10 @@ def test_a_call_of_no_operation_is_called_so_in_a_har(mock: Mock) -> None:
     mock.get("/nothing")
     [entry] = mock.get("/__admin/calls.har").json["log"]["entries"]
     assert entry["comment"] == "call 1: no documented operation, answered"
+
+
+def test_a_shell_line_of_a_mock_that_is_mounted_somewhere_leads_there() -> None:
+    client = create_app().test_client()
+    client.get("/genesys/1/cs/services/1")
+    text = client.get("/__admin/calls/1/curl", base_url="http://localhost/mock").text
+    assert "http://localhost/mock/genesys/1/cs/services/1" in text

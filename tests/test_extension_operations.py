@@ -349,3 +349,13 @@ def test_data_of_8_5_stands_under_the_name_of_the_schema_once_8_1_replaces_it(uc
     assert put(ucs, f"{path}/extensions/offers", [ICE]).status == 200
     found = gms.get(f"{path}?extensions=*").json
     assert {name: found[name] for name in found if name.casefold() == "offers"} == {"Offers": [ICE]}
+
+
+def test_a_record_call_without_a_whole_key_says_what_it_lacks_and_quotes_the_row(ucs: Door) -> None:
+    path = with_offers(ucs, "service", "code", ["land", "price"])
+    for end in ("by/unique", "delete/by/unique"):
+        put(ucs, f"{path}/extensions/Offers/{end}", {"land": "FR"})
+        [broken] = ucs.mock.last_call()["violations"]
+        assert broken["message"] == "the body lacks the unique attributes of Offers: code or land and price"
+        row = {"table": "extension_schema", "field": "unique", "type": "string[]", "mandatory": "no"}
+        assert {name: broken[name] for name in row} == row

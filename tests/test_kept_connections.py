@@ -442,3 +442,11 @@ def test_blanks_around_a_target_are_no_part_of_it(mock: Mock) -> None:
         one.send(b"GET  /services/1?a=1  HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
         assert one.status() == 404
     assert mock.calls()[0]["request"]["query"] == {"a": ["1"]}
+
+
+def test_a_connection_stays_open_after_a_body_in_chunks_to_the_admin_api(everywhere: Mock) -> None:
+    head = b"POST /__admin/reset HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with line(everywhere) as one:
+        for _ in range(2):
+            one.send(head + b"2\r\n{}\r\n0\r\n\r\n")
+            assert one.status() == 200

@@ -257,3 +257,11 @@ def test_an_export_to_files_is_answered_with_200_or_201(gms: Door) -> None:
         gms.mock.read_as(export_file_status=choice)
         reply = gms.request("POST", f"/maintenance/services/files?time_from={T0}")
         assert (reply.status, len(reply.json["created"])) == (int(choice), 3)
+
+
+def test_the_admin_api_shows_a_service_under_the_id_that_the_api_takes(gms: Door) -> None:
+    gms.mock.read_as(service_id="string")
+    service = gms.start_service()
+    [shown] = gms.mock.get("/__admin/services").json["services"]
+    assert shown["service_id"] == service
+    assert gms.mock.get(f"/__admin/services/{service}").json["service_id"] == service

@@ -8,6 +8,7 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import Field, fields
 from pathlib import Path
@@ -18,7 +19,7 @@ from click.testing import CliRunner
 
 from mockcs import cli
 from mockcs.settings import Settings
-from tests.conftest import ROOT, Mock, command, serving
+from tests.conftest import ROOT, Door, Mock, command, serving
 
 GIVEN: dict[str, tuple[str, Any]] = {
     "text": ("some text", "some text"),
@@ -323,3 +324,20 @@ def test_a_settings_file_that_nests_without_end_is_one_sentence(tmp_path: Path) 
     file = tmp_path / "mockcs.toml"
     file.write_text("reading = " + "[" * 5000, encoding="utf-8")
     assert "cannot be read" in refused("--config", str(file))
+
+
+SPAWNED = "import multiprocessing; multiprocessing.set_start_method('spawn'); from mockcs.cli import run; run()"
+
+
+@pytest.mark.slow
+def test_it_serves_where_a_worker_is_no_fork() -> None:  # as on macOS
+    arguments = [sys.executable, "-c", SPAWNED, "serve", "--port", "0", "--max-body", "10"]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        assert process.stdout
+        try:
+            said = process.stdout.readline()
+            assert " listens on http://127.0.0.1:" in said
+            mock = Mock(said.split()[4])
+            assert Door(mock, "8.5").post("/services/start", {"contact_key": "42"}).status == 413
+        finally:
+            process.terminate()

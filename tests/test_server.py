@@ -21,7 +21,7 @@ import pytest
 from mockcs.client import Client
 from mockcs.errors import MockcsError
 from mockcs.server import Server, behind
-from mockcs.settings import Settings
+from mockcs.settings import Settings, url_of
 from tests.conftest import Mock
 
 EVENT = {"service_type": 100, "contact_key": "42"}
@@ -280,3 +280,8 @@ def test_signals_logging_and_output_of_the_process_are_left_alone(capfd: pytest.
                 assert b"400" in b"".join(iter(lambda: connection.recv(2**16), b""))
     assert process() == before
     assert capfd.readouterr() == ("", "")
+
+
+def test_who_listens_everywhere_is_reached_on_this_machine() -> None:
+    assert url_of("0.0.0.0", 80, "") == "http://127.0.0.1:80"
+    assert url_of("::", 80, "c.pem") == "https://[::1]:80"

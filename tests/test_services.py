@@ -182,3 +182,11 @@ def test_both_generations_are_doors_to_the_same_state(ucs: Door, gms: Door) -> N
     gms.complete_service(old)
     assert history(ucs, "C1") == history(gms, "C1") == ([old, new], [new], [old])
     assert service(ucs, new) == service(gms, new)
+
+
+def test_an_absolute_location_names_the_host_that_the_client_asked(door: Door) -> None:
+    door.mock.read_as(location_form="absolute")
+    reply = door.request(
+        "POST", "/services/start", {"service_type": 1, "contact_key": "42"}, Host="cs.example.com:8080"
+    )
+    assert reply.headers["location"].startswith(f"http://cs.example.com:8080{door.prefix}/services/")

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
+from pathlib import Path
 
 import pytest
 
@@ -200,3 +201,12 @@ def test_calls_are_answered_and_it_ends_when_nobody_reads_its_log() -> None:
         assert process.wait(10) == 0
         assert process.stderr
         process.stderr.close()
+
+
+@pytest.mark.slow
+def test_it_ends_with_a_failure_when_its_worker_is_killed() -> None:
+    with in_a_group() as (process, mock):
+        [worker] = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text(encoding="ascii").split()
+        os.kill(int(worker), signal.SIGKILL)
+        assert process.wait(10) not in (0, None)
+        free(mock)

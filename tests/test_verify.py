@@ -11,7 +11,9 @@ from flask.testing import FlaskClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mockcs import Client
 from mockcs.app import create_app
+from mockcs.report import violations
 from mockcs.settings import Settings
 from mockcs.verifying import Wanted
 from tests.conftest import Door, Mock, Reply, serving
@@ -354,3 +356,18 @@ def test_a_flag_that_differs_says_what_was_wanted_and_how_much_there_was(gms: Do
     gms.start_service()
     found = verify(gms.mock, {"advice": True, "violations": True}).json["nearest"][0]["differences"]
     assert found == ["violations: wanted some, there were 0", "advice: wanted some, there were 0"]
+
+
+def test_of_many_matching_calls_the_first_are_shown(mock: Mock) -> None:
+    for _ in range(35):
+        mock.get("/services/1")
+    with pytest.raises(AssertionError, match=r"\n  \.\.\. 5 more$") as caught:
+        Client(mock.base_url).assert_not_called("query_service_by_id")
+    assert str(caught.value).count("  GET /services/1") == 30
+
+
+def test_a_broken_rule_is_told_once_and_not_again_as_the_answer(gms: Door) -> None:
+    gms.post("/services/start", {})
+    told = violations(list(Client(gms.mock.base_url).calls))
+    assert "violation: " in told
+    assert "answer: " not in told

@@ -359,3 +359,37 @@ def test_a_violation_that_is_found_beside_the_tables_names_its_table_field_and_p
     ucs.post("/services/start", {"customer_id": "a", "contact_key": "b", "service_type": 1})
     broken = ucs.mock.last_call()["violations"][0]
     assert (broken["table"], broken["field"], broken["mandatory"]) == ("readings", "both-keys", "no")
+
+
+@pytest.mark.parametrize(
+    ("event", "fix"),
+    [
+        ({"contact_key": 5}, 'send "5" in quotes'),
+        ({"contact_key": True}, "send a value of the type string"),
+        ({"contact_key": "1", "est_duration": "5"}, "send 5 without quotes"),
+    ],
+    ids=str,
+)
+def test_the_fix_of_a_value_of_another_kind(gms: Door, event: dict[str, object], fix: str) -> None:
+    assert gms.post("/services/start", event).status == 400
+    assert [each["fix"] for each in gms.mock.last_call()["violations"]] == [fix]
+
+
+def test_the_fix_of_a_missing_member_says_of_what_kind_it_is(ucs: Door, gms: Door) -> None:
+    for door, path, body, fixes in (
+        (ucs, "/services/start", {"contact_key": "1"}, ["add service_type: a whole number or a string"]),
+        (
+            gms,
+            "/services_composite/start",
+            {"services": [{"service": {"contact_key": "1"}}]},
+            ["add state: State Start Event"],
+        ),
+    ):
+        door.post(path, body)
+        assert [each["fix"] for each in door.mock.last_call()["violations"]] == fixes
+
+
+def test_the_fix_of_a_word_in_the_place_of_a_number_is_a_number(gms: Door) -> None:
+    gms.post("/services/start", {"contact_key": "1", "est_duration": "true"})
+    [broken] = gms.mock.last_call()["violations"]
+    assert broken["fix"] == "send a whole number, or leave est_duration out"
