@@ -711,7 +711,7 @@ def test_an_argument_of_a_wrong_kind_is_a_misuse_in_one_sentence(mockcs: Client,
 
 def test_a_name_has_no_slash(mockcs: Client) -> None:
     for named in (mockcs.of, mockcs.snapshot, mockcs.restore):
-        assert "a name has no slash, unlike 'a/b'" in misuse(named, "a/b")
+        assert "a name has no slash, unlike" in misuse(named, "a/b")
 
 
 def test_a_service_id_with_a_slash_is_that_of_no_service(mockcs: Client) -> None:
