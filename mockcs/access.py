@@ -7,6 +7,7 @@ import binascii
 import hmac
 from collections.abc import Iterator, Mapping
 
+from mockcs.calls import text_of_header
 from mockcs.documented import Operation
 from mockcs.errors import Refusal
 from mockcs.ids import KINDS
@@ -95,13 +96,9 @@ def _credentials(header: str) -> tuple[str, str]:
     if scheme.lower() != "basic":
         return "", ""
     try:
-        given = base64.b64decode(encoded.strip(), validate=True)
+        text = text_of_header(base64.b64decode(encoded.strip(), validate=True))  # RFC 7617 leaves the encoding open
     except binascii.Error:
         return "", ""
-    try:
-        text = given.decode()
-    except UnicodeDecodeError:
-        text = given.decode("latin-1")  # as some clients write what is not ASCII; HTTP leaves it open (RFC 7617)
     name, _, password = text.partition(":")
     return name, password
 

@@ -89,9 +89,14 @@ def empty_keys(event: Event) -> list[str]:
     return [f"{name} is empty, so no URL can ask for the services under it" for name in keys]
 
 
+def is_over(store: Store, expires: int | None) -> bool:
+    """Whether that expiration has come."""
+    return expires is not None and expires <= store.now
+
+
 def short_life(store: Store, expires: int | None, idle: int | None = None) -> Iterator[str]:
     """Advice on an expiration, or a time to completion, that is over already."""
-    if expires is not None and expires <= store.now:
+    if is_over(store, expires):
         yield "the expiration lies in the past, so the service is gone as soon as this is answered"
     if idle == 0:
         yield "auto_complete_after leaves no time, so the service is completed as soon as this is answered"

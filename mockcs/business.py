@@ -43,10 +43,10 @@ class Attribute:
         message = f"{member} of a {kind} is no value of the business attribute {self.name}: {shown(value)}"
         return Violation(pointer, shown(value), message, f"send one of {valid}", row | page)
 
-    def document(self) -> Document:
+    def document(self, *, map_name: bool) -> Document:
         """The attribute as Query Business Attribute Schema shows it."""
         values = [_described(name, dbid) for name, dbid in self.values.items()]
-        own = {"cv_attributes": list(self.fields), "values": values}
+        own = {"map_name": map_name, "cv_attributes": list(self.fields), "values": values}
         return {**_described(self.name, self.dbid), **own}
 
 

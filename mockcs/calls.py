@@ -89,6 +89,14 @@ def query_of(text: str) -> dict[str, list[str]]:
     return found
 
 
+def text_of_header(data: bytes) -> str:
+    """What stands in a header, as most clients mean it: UTF-8, and Latin-1 where it is none."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
+
+
 def url_path(path: str) -> str:
     """A path as it stands in a URL, escaped."""
     from urllib.parse import quote  # noqa: PLC0415 - few calls need it

@@ -115,7 +115,7 @@ def _pairs(items: Iterable[Any]) -> list[Document]:
 
 
 def _url(call: Call, base_url: str) -> str:
-    query = quote(call.request.query, safe=_PRINTABLE, encoding="latin-1", errors="replace")
+    query = quote(call.request.query, safe=_PRINTABLE)
     return base_url + url_path(call.request.path) + (f"?{query}" if query else "")
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _COVERED = pytest.StashKey[list[Any]]()
 _CLIENT = pytest.StashKey["Client"]()
-_PASSED, _FAILED = pytest.StashKey[bool](), pytest.StashKey[bool]()
+_OUTCOME = pytest.StashKey[str]()
 _NO_TESTS = ("collectonly", "setuponly", "setupplan")  # options under which no test runs
 _TOO_MANY_WAITING = 503
 _BARRIER = 0.25  # seconds that a call which is under way when its test ends is waited for
@@ -135,7 +135,7 @@ def _fresh(server: Client, request: pytest.FixtureRequest) -> Fresh:
 
 def _check(client: Fresh, request: pytest.FixtureRequest) -> None:
     # A test that failed, was skipped or was expected to fail has said what there is to say.
-    if not request.node.stash.get(_PASSED, True) or _allowed(request.node):
+    if request.node.stash.get(_OUTCOME, "passed") != "passed" or _allowed(request.node):
         return
     from mockcs.errors import MockcsError  # noqa: PLC0415 - only who asks for the fixture pays
 
@@ -180,9 +180,8 @@ def pytest_runtest_makereport(
     if call.when == "teardown":
         return report
     # A test may be run again, which begins with a set-up, and may have parts that report for themselves.
-    failed = call.when != "setup" and item.stash.get(_FAILED, False)
-    item.stash[_PASSED] = report.passed and not failed
-    item.stash[_FAILED] = report.failed or failed
+    if call.when == "setup" or item.stash[_OUTCOME] != "failed":
+        item.stash[_OUTCOME] = report.outcome
     client = item.stash.get(_CLIENT, None)
     if report.failed and client is not None:
         report.sections.append(("mockcs: calls of this test", _timeline(client)))

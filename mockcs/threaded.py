@@ -9,22 +9,23 @@ import ssl
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from http import HTTPStatus
-from io import BufferedIOBase, BufferedReader
+from io import BufferedReader
 from typing import Any, cast
 from urllib.parse import unquote_to_bytes, urlsplit
 from weakref import WeakSet
 
-from werkzeug.serving import DechunkedInput, ThreadedWSGIServer, WSGIRequestHandler
+from werkzeug.http import parse_set_header
+from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
+from mockcs.calls import text_of_header
 from mockcs.front import Environ, Wsgi
+from mockcs.incoming import LONGEST, Body, Chunks, Lines
 
 _CHUNK = 64 * 2**10
 _MOST_CHUNKS = 2**14
 _SILENCE = 0.01
 _DIGITS = 18
-_HEX, _LONGEST, _MOST_TRAILERS = re.compile(rb"[0-9a-fA-F]{1,16}"), 2**16, 100
 _ORIGIN = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^/?#]*")
-_HEADER = re.compile(rb"[!-9;-~]+:|\r?\n|$")  # or the end of the head, or of what came
 _MOST_EMPTY_LINES = 100
 _CODING = "HTTP_TRANSFER_ENCODING"
 
@@ -86,73 +87,6 @@ class LateHandshake(ssl.SSLContext):
         return super().wrap_socket(sock, *args, **{**more, "do_handshake_on_connect": False})
 
 
-class _Body:
-    """The body of one request, and nothing of the request that follows it."""
-
-    def __init__(self, stream: BufferedIOBase, left: int | None) -> None:
-        self._stream = stream
-        self._left = left  # None for a body in chunks, which knows its end by itself
-        self.ended = left == 0
-
-    def read(self, size: int = -1) -> bytes:
-        """So many bytes, or fewer at the end."""
-        if self._left is None:
-            data = self._stream.read(size)
-            self.ended = size < 0 or len(data) < size
-            return data
-        data = self._stream.read(self._left if size < 0 else min(size, self._left))
-        self._left -= len(data)
-        self.ended = self._left == 0
-        return data
-
-
-class _Chunks(DechunkedInput):
-    """A body in chunks; their extensions and the trailers behind them are passed over (RFC 9112, 7.1)."""
-
-    _rfile: BufferedReader
-
-    def readinto(self, buf: Any) -> int:
-        """So many bytes into the buffer; OSError when the client has gone in the middle of a chunk."""
-        try:
-            return super().readinto(buf)
-        except ValueError as error:  # it holds more than came
-            raise OSError("the body is cut short") from error
-
-    def read_chunk_len(self) -> int:
-        size = self._rfile.readline(_LONGEST).partition(b";")[0].strip()
-        if not _HEX.fullmatch(size):
-            raise OSError("Invalid chunk header")
-        length = int(size, 16)
-        for _ in range(0 if length else _MOST_TRAILERS):
-            if self._rfile.peek(1)[:1] in (b"\r", b"\n", b""):
-                break
-            self._rfile.readline(_LONGEST)
-        return length
-
-
-class _Lines:
-    """The lines of a head: the last tells whether it came whole, and `wrong` whether one of them is no header."""
-
-    def __init__(self, stream: BufferedIOBase) -> None:
-        self._stream = stream
-        self.last = b""
-        self.wrong = False
-
-    def readline(self, size: int = -1) -> bytes:
-        """The next line; empty at the end."""
-        self.last = self._stream.readline(size)
-        self.wrong = self.wrong or not _HEADER.match(self.last)
-        return self.last
-
-
-def _text(value: str) -> str:
-    """A header's value as most clients mean it, who write UTF-8."""
-    try:
-        return value if value.isascii() else value.encode("latin-1").decode()
-    except UnicodeDecodeError:
-        return value
-
-
 class Connection(WSGIRequestHandler):
     """One connection. It leaves the process's logging alone: the journal says what came."""
 
@@ -166,10 +100,10 @@ class Connection(WSGIRequestHandler):
         for _ in range(_MOST_EMPTY_LINES):  # some clients send one behind a body (RFC 9112, 2.2)
             if self.raw_requestline not in (b"\r\n", b"\n"):
                 break
-            self.raw_requestline = self.rfile.readline(_LONGEST)
+            self.raw_requestline = self.rfile.readline(LONGEST)
         self._waits = False
         stream = self.rfile
-        lines = _Lines(stream)
+        lines = Lines(stream)
         self.rfile = cast("Any", lines)  # the standard library takes the end of what came for the end of the head
         try:
             read = super().parse_request()
@@ -182,7 +116,7 @@ class Connection(WSGIRequestHandler):
             self.send_error(HTTPStatus.BAD_REQUEST, wrong)
             self.close_connection = True
             return False
-        if "close" in self._members("Connection"):
+        if "close" in parse_set_header(", ".join(self.headers.get_all("Connection", ()))):
             self.close_connection = True
         return super().handle_expect_100() if self._waits else True
 
@@ -201,10 +135,6 @@ class Connection(WSGIRequestHandler):
         except ValueError as error:
             return str(error)
         return ""
-
-    def _members(self, name: str) -> set[str]:
-        """What a header lists, in lower case."""
-        return {each.strip().lower() for line in self.headers.get_all(name, ()) for each in line.split(",")}
 
     def run_wsgi(self) -> None:
         """Answer a request; werkzeug would say that the connection ends with the answer."""
@@ -229,16 +159,18 @@ class Connection(WSGIRequestHandler):
         environ["PATH_INFO"] = unquote_to_bytes(path.encode("latin-1")).decode("latin-1")
         environ["QUERY_STRING"] = query
         for name, value in self.headers.items():
+            if "_" not in name:
+                continue  # else werkzeug leaves it out
             key = f"HTTP_{name.upper().replace('-', '_')}"
-            if "_" in name and key != _CODING:  # werkzeug leaves it out; the other one would say how the body comes
+            if key != _CODING:  # which would say how the body comes
                 environ[key] = f"{environ[key]},{value}" if key in environ else value
         if "HTTP_COOKIE" in environ:
             environ["HTTP_COOKIE"] = ";".join(each.strip() for each in self.headers.get_all("Cookie", ()))
         for name, value in environ.items():
             if name.startswith("HTTP_") or name == "CONTENT_TYPE":
-                environ[name] = _text(value.strip())
+                environ[name] = text_of_header(value.strip().encode("latin-1"))
 
-    def _answer(self, environ: Environ, body: _Body) -> None:
+    def _answer(self, environ: Environ, body: Body) -> None:
         begun: list[tuple[str, list[tuple[str, str]]]] = []
 
         def start(status: str, headers: list[tuple[str, str]], _: Any = None) -> Callable[[bytes], object]:
@@ -256,15 +188,15 @@ class Connection(WSGIRequestHandler):
             if hasattr(answer, "close"):
                 answer.close()
 
-    def _body(self, environ: Environ) -> _Body:
+    def _body(self, environ: Environ) -> Body:
         if environ.get("wsgi.input_terminated"):
-            chunks: Any = _Chunks(cast("Any", self.rfile))
-            return _Body(BufferedReader(chunks), None)
+            chunks: Any = Chunks(cast("Any", self.rfile))
+            return Body(BufferedReader(chunks), None)
         length = environ.get("CONTENT_LENGTH") or "0"
         if not length.isdecimal() or len(length) > _DIGITS or _CODING in environ:
             self.close_connection = True  # nobody knows where the next request begins
-            return _Body(self.rfile, 0)
-        return _Body(self.rfile, int(length))
+            return Body(self.rfile, 0)
+        return Body(self.rfile, int(length))
 
     def _send(self, status: str, headers: list[tuple[str, str]], first: bytes, parts: Iterable[bytes]) -> None:
         length = next((int(value) for name, value in headers if name.lower() == "content-length"), None)

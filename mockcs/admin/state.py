@@ -14,7 +14,7 @@ from mockcs.resources import EVERYTHING, View
 from mockcs.store import Resource
 
 blueprint = Blueprint("state", __name__)
-_DIGITS = 19  # of the largest id
+_DIGITS = len(str(LARGEST["service"]))
 
 
 @blueprint.get("/services")

@@ -95,11 +95,10 @@ def _edited(store: Store, params: Params, resource: Resource, edit: _Edit) -> An
 
 def _respelt(resource: Resource, name: str) -> Resource:
     """The resource with what was attached under another spelling of a schema's name, through 8.5, under that name."""
-    folded, recorded = name.casefold(), resource.extensions
-    if name in recorded:
-        extensions = {each: value for each, value in recorded.items() if each == name or each.casefold() != folded}
-    else:
-        extensions = {name if each.casefold() == folded else each: value for each, value in recorded.items()}
+    recorded, folded = resource.extensions, name.casefold()
+    others = {each for each in recorded if each.casefold() == folded and each != name}
+    lost = others if name in recorded else set()
+    extensions = {name if each in others else each: value for each, value in recorded.items() if each not in lost}
     return replace(resource, extensions=extensions)
 
 

@@ -82,8 +82,7 @@ def query_business_attributes(_: Store, params: Params) -> Answer:
 def _described(attribute: Any, params: Params, name: str) -> Document:
     if attribute is None:
         raise Refusal("attribute_not_found", name=name)
-    document: Document = attribute.document()
-    document["map_name"] = params.readings["map-names"] == "names"
+    document: Document = attribute.document(map_name=params.readings["map-names"] == "names")
     if params.readings["dbid-form"] == "string":
         for each in (document, *document["values"]):
             each["dbid"] = str(each["dbid"])

@@ -11,6 +11,7 @@ from mockcs.aggregate import (
     doubtful_time,
     empty_keys,
     end_service,
+    is_over,
     new_service,
     ordered_expiry,
     other_ids,
@@ -86,10 +87,11 @@ def update_expiration_time(store: Store, params: Params) -> Answer:
         fix = "give ttl or expiration_time"
         return Answer(advice=(tolerated(params, "expiration-none-given", nothing, fix),))
     expires = ordered_expiry(store, params.terms, Event({}, {}, params.body, {}))
-    if expires is not None and expires <= store.now and params.readings["expiration-in-past"] == "refuse":
+    over = is_over(store, expires)
+    if over and params.readings["expiration-in-past"] == "refuse":
         refuse("expiration-in-past", "the expiration lies in the past", "give a time that is to come")
     advice = tuple(short_life(store, expires))
-    if expires is not None and expires <= store.now:  # it is up at once
+    if over:
         return Answer(changes=tuple(removed(store, params, service)), advice=advice)
     store.update(service, expires=expires)
     return Answer(changes=_changed(service, params, "updated"), advice=advice)
