@@ -167,7 +167,7 @@ class Connection(WSGIRequestHandler):
         if "HTTP_COOKIE" in environ:
             environ["HTTP_COOKIE"] = ";".join(each.strip() for each in self.headers.get_all("Cookie", ()))
         for name, value in environ.items():
-            if name.startswith("HTTP_") or name == "CONTENT_TYPE":
+            if name.startswith(("HTTP_", "CONTENT_")):
                 environ[name] = text_of_header(value.strip().encode("latin-1"))
 
     def _answer(self, environ: Environ, body: Body) -> None:
@@ -193,7 +193,7 @@ class Connection(WSGIRequestHandler):
             chunks: Any = Chunks(cast("Any", self.rfile))
             return Body(BufferedReader(chunks), None)
         length = environ.get("CONTENT_LENGTH") or "0"
-        if not length.isdecimal() or len(length) > _DIGITS or _CODING in environ:
+        if len(length) > _DIGITS or _CODING in environ:
             self.close_connection = True  # nobody knows where the next request begins
             return Body(self.rfile, 0)
         return Body(self.rfile, int(length))

@@ -206,6 +206,12 @@ def test_a_head_that_is_cut_off_is_no_request(everywhere: Mock, cut: str) -> Non
     assert everywhere.calls() == []
 
 
+def test_a_blank_behind_a_length_is_none_of_it(everywhere: Mock) -> None:
+    with line(everywhere) as one:
+        one.send(request("POST", "/services/start", BODY, f"{LENGTH} ") + GET)
+        assert [one.status(), one.status()] == [201, 404]
+
+
 def test_a_length_that_is_told_twice_alike_is_one_length(everywhere: Mock) -> None:
     with line(everywhere) as one:
         one.send(request("POST", "/services/start", BODY, LENGTH, LENGTH) + GET)
