@@ -24,7 +24,6 @@ from mockcs.settings import Settings, url_of
 from mockcs.turns import Turns
 
 _READY_PAUSE = 0.002
-_READY_TRIES = 5000
 _BODIES = 100  # that may be waited for at one time
 _THREADS = 28  # of granian for all that waits for nothing
 _CONNECTIONS = 2**16  # more than a process may have open by default; beyond it granian would accept none
@@ -66,14 +65,14 @@ def _begin(address: tuple[str, int], line: str, mock: Mock) -> None:
 def _announce(address: tuple[str, int], line: str) -> None:
     """Say that the mock listens once it does: granian tells nobody, so asking is the only way to know."""
     pause = threading.Event()
-    for _ in range(_READY_TRIES):
+    while True:
         try:
             socket.create_connection(address, timeout=1).close()
         except OSError:
             pause.wait(_READY_PAUSE)
         else:
-            os.write(sys.stdout.fileno(), line.encode())
-            return
+            break
+    os.write(sys.stdout.fileno(), line.encode())
 
 
 def _end_with_parent() -> None:

@@ -53,8 +53,9 @@ def installation() -> Path:
     environment = folder() / "venv"
     run(_interpreter(), "-m", "venv", "--without-pip", str(environment))
     pip = [sys.executable, "-m", "pip", "--python", str(environment / "bin" / "python")]
-    install = ["install", "--quiet", "--retries", "1", "-c", str(ROOT / "constraints.txt"), str(wheel()), "pytest"]
-    done = subprocess.run([*pip, *install], capture_output=True, text=True, timeout=300, check=False)
+    install = ["install", "--quiet", "-c", str(ROOT / "constraints.txt"), str(wheel()), "pytest"]
+    stalled = ["--retries", "3", "--timeout", "15"]  # an index that says nothing is asked again, long before 300 s
+    done = subprocess.run([*pip, *install, *stalled], capture_output=True, text=True, timeout=300, check=False)
     if done.returncode and any(sign in done.stderr for sign in OFFLINE):
         pytest.skip("pip reaches no package index")
     assert done.returncode == 0, done.stderr
