@@ -30,7 +30,8 @@ class Bodies:
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer as the app does."""
-        environ["wsgi.input"] = _Bounded(environ["wsgi.input"], self._places)
+        if "HTTP_TRANSFER_ENCODING" in environ or environ.get("CONTENT_LENGTH", "0") not in ("", "0"):
+            environ["wsgi.input"] = _Bounded(environ["wsgi.input"], self._places)
         return self._app(environ, start_response)
 
 

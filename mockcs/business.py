@@ -14,6 +14,7 @@ from mockcs.violations import shown
 
 FIELDS = ("type", "disposition", "application_type", "resource_type", "media_type")
 """The fields that can be mapped, of Service, State and Task."""
+_MEMBERS = ("dbid", "expiration")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +136,9 @@ def _table(name: str, values: Any) -> Mapping[str, Any]:
 
 def _dbid(attribute: str, name: str, value: Any) -> int:
     # `Sales = 100`, or `Sales = {dbid = 100, expiration = "2w"}`
+    if isinstance(value, Mapping) and (unknown := sorted(value.keys() - _MEMBERS)):
+        hint = f"it may have {', '.join(_MEMBERS)}"
+        raise MockcsError(f"attributes.{attribute}.{name} has no member {unknown[0]!r}", hint=hint)
     dbid = value.get("dbid") if isinstance(value, Mapping) else value
     if isinstance(dbid, bool) or not isinstance(dbid, int):
         raise MockcsError(f"attributes.{attribute}.{name} must be a DB id, or have one", hint="Sales = 100")

@@ -227,7 +227,8 @@ def check(folder: str) -> None:
 
     found = generator.stale(documented.read(folder))
     for path in found:
-        click.echo(f"{path} differs from its table; `mockcs schemas build` writes it anew", err=True)
+        again = " ".join(["mockcs schemas build", *([folder] if folder else [])])
+        click.echo(f"{path} differs from its table; `{again}` writes it anew", err=True)
     if found:
         sys.exit(1)
     click.echo("every schema is equal to its table")

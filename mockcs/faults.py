@@ -91,18 +91,17 @@ class Fault:
     def replaced(self, answer: Response | None) -> Response:
         """What goes out in place of the answer; None stands for a request that was not handled."""
         status = self.document.get("status", answer.status if answer else 500)
-        if "body" not in self.document:
-            kept = answer if answer and "status" not in self.document else Response(status)
-            own = {name.lower() for name in self.document.get("headers", {})}
-            others = [(name, value) for name, value in kept.headers if name.lower() not in own]
-            return Response(status, (*others, *self._headers()), kept.body)
-        if status in _NO_BODY:  # after the commit the answer's own status counts
-            return Response(status, self._headers())
-        body = self.document["body"]
-        text = body.encode() if isinstance(body, str) else dumps(body)
-        headers = self._headers()
-        plain = isinstance(body, str) or any(name.lower() == "content-type" for name, _ in headers)
-        return Response(status, headers if plain else (_JSON, *headers), text)
+        kept = answer if answer and "status" not in self.document else Response(status)
+        headers, text = self._headers(), kept.body
+        own = {name.lower() for name, _ in headers}
+        if "body" in self.document and status not in _NO_BODY:  # after the commit the answer's own status counts
+            body = self.document["body"]
+            text = body.encode() if isinstance(body, str) else dumps(body)
+            if not isinstance(body, str) and "content-type" not in own:
+                headers = _JSON, *headers
+            own.add("content-type")
+        others = [(name, value) for name, value in kept.headers if name.lower() not in own]
+        return Response(status, (*others, *headers), text)
 
     def shown(self) -> Document:
         """The fault as the admin API shows it, the values of secret headers masked."""

@@ -21,24 +21,32 @@ class Fresh(Client):
         vars(self).update(vars(client))  # it reaches the mock as the other one does
         self._shared = shared
         self._root = self
-        self._spaces: dict[str, Client] = {self.space or DEFAULT: self}
+        self._spaces: dict[str, Fresh] = {self.space or DEFAULT: self}
 
     def of(self, space: str | None) -> Client:
-        """A new client of another space of the same mock, None for the default one."""
+        """The client of another space of the same mock, None for the default one."""
         if self._shared and space is not None:
             name = f"{self._root.space}.{space}"
             digest = hashlib.sha256(name.encode()).hexdigest()
             space = name if len(name) <= LONGEST or len(space) > LONGEST else f"{self._root.space}.{digest[:32]}"
+        known = self._spaces.get(space or DEFAULT)
+        if known is not None:
+            return known
         other = Fresh(super().of(space), shared=self._shared)
         other._root, other._spaces = self._root, self._spaces
         if space is not None:  # the default space of a shared mock is nobody's own
-            self._spaces.setdefault(space, other)
+            self._spaces[space] = other
         return other
 
     @property
-    def all(self) -> Iterator[Client]:
+    def all(self) -> Iterator[Fresh]:
         """The clients of all spaces of the test, one of each."""
         yield from list(self._spaces.values())
+
+    def forget_space(self) -> None:
+        """Do away with the space. A documented rule that was broken in it fails the test all the same."""
+        self._refused, self._lost = self._broken(0)
+        super().forget_space()
 
     def forget(self) -> None:
         """Leave nothing behind: no snapshot in a space that others go on with, and no space of the test's own."""
@@ -48,4 +56,4 @@ class Fresh(Client):
                 if each is self._root and not self._shared:
                     each.forget_snapshots()
                 else:
-                    each.forget_space()
+                    super(Fresh, each).forget_space()

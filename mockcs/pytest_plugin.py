@@ -6,6 +6,7 @@ Only pytest is imported here; the rest comes with the first test that asks for a
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Generator, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from mockcs.fresh import Fresh
 
 _COVERED = pytest.StashKey[list[Any]]()
-_CLIENT = pytest.StashKey["Client"]()
+_CLIENT = pytest.StashKey["Fresh"]()
 _OUTCOME = pytest.StashKey[str]()
 _NO_TESTS = ("collectonly", "setuponly", "setupplan")  # options under which no test runs
 _TOO_MANY_WAITING = 503
@@ -139,8 +140,9 @@ def _check(client: Fresh, request: pytest.FixtureRequest) -> None:
         return
     from mockcs.errors import MockcsError  # noqa: PLC0415 - only who asks for the fixture pays
 
+    ends = time.monotonic() + _BARRIER
     try:
-        broken = [call for each in client.all for call in _refused(each)]
+        broken = [call for each in client.all for call in _refused(each, max(ends - time.monotonic(), 0))]
     except MockcsError as error:
         pytest.fail(f"{error}\n{error.hint}", pytrace=False)
     if broken:
@@ -149,11 +151,11 @@ def _check(client: Fresh, request: pytest.FixtureRequest) -> None:
         pytest.fail(violations(broken), pytrace=False)
 
 
-def _refused(client: Client) -> list[Any]:
+def _refused(client: Client, within: float) -> list[Any]:
     from mockcs.errors import MockcsError  # noqa: PLC0415 - see _check
 
     try:
-        return client.refused(within=_BARRIER)
+        return client.refused(within=within)
     except MockcsError as error:
         if error.status != _TOO_MANY_WAITING:
             raise
@@ -188,15 +190,24 @@ def pytest_runtest_makereport(
     return report
 
 
-def _timeline(client: Client) -> str:
-    from mockcs.report import timeline, unmet  # noqa: PLC0415 - only a failed test pays for it
+def _timeline(client: Fresh) -> str:
+    from mockcs.report import NO_CALL  # noqa: PLC0415 - only a failed test pays for it
 
     try:
-        calls = client.calls
-        evicted = client.ask("GET", "/calls?limit=0")["evicted"]
-        told = [_before_reset(client, calls), timeline(calls, evicted), unmet(client.ask("GET", "/faults")["faults"])]
+        told = {each.space: _of_space(each) for each in client.all}
     except Exception as error:  # noqa: BLE001 - whatever it is, the test's own error must still be told
         return str(error)
+    texts = {space: text for space, text in told.items() if text != NO_CALL}
+    named = (text if space == client.space else f"in the space {space}:\n{text}" for space, text in texts.items())
+    return "\n".join(named) or NO_CALL
+
+
+def _of_space(client: Client) -> str:
+    from mockcs.report import timeline, unmet  # noqa: PLC0415 - see _timeline
+
+    calls = client.calls
+    evicted = client.ask("GET", "/calls?limit=0")["evicted"]
+    told = [_before_reset(client, calls), timeline(calls, evicted), unmet(client.ask("GET", "/faults")["faults"])]
     return "\n".join(filter(None, told))
 
 

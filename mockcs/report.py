@@ -15,6 +15,7 @@ _WIDTH = 64  # pytest puts up to 15 signs before a line of a message, and a repo
 _MOST = 30
 _REFUSED = 400
 _MOST_JSON = 160  # characters
+NO_CALL = "no call came"
 
 
 def failed_verification(wanted: Mapping[str, Any], found: Mapping[str, Any], calls: Mapping[int, Call]) -> str:
@@ -22,19 +23,27 @@ def failed_verification(wanted: Mapping[str, Any], found: Mapping[str, Any], cal
     reason, _, missing = found["reason"].partition("; ")
     lines = [f"{wanted.get('operation', 'any call')}: {reason}"]
     lines += [_wrapped(2, each) for each in _members(wanted)]
-    if found["verdict"] == "cannot_say":
-        lines.append(_wrapped(0, f"mockcs cannot say, because not every call is known: {missing}"))
+    lines += _unknown(found, missing)
     lines += _listed("matching", [calls[number] for number in found["calls"]])
     return "\n".join([*lines, *_nearest(found, calls)])
 
 
 def failed_order(matches: Sequence[Mapping[str, Any]], found: Mapping[str, Any], calls: Mapping[int, Call]) -> str:
     """The message of a failed assert_order."""
-    lines = [found["reason"].partition("; ")[0]]
+    reason, _, missing = found["reason"].partition("; ")
+    lines = [reason]
     for number, match in enumerate(matches, start=1):
         lines.append(_wrapped(2, "; ".join([f"{number}. {match.get('operation', 'any call')}", *_members(match)])))
+    lines += _unknown(found, missing)
     lines += _listed("found", [calls[number] for number in found["calls"]])
     return "\n".join([*lines, *_nearest(found, calls)])
+
+
+def _unknown(found: Mapping[str, Any], missing: str) -> list[str]:
+    """What keeps the mock from a verdict."""
+    if found["verdict"] != "cannot_say":
+        return []
+    return [_wrapped(0, f"mockcs cannot say, because not every call is known: {missing}")]
 
 
 def _members(match: Mapping[str, Any]) -> Iterator[str]:
@@ -60,7 +69,7 @@ def timeline(calls: Sequence[Call], evicted: int = 0) -> str:
     Calls in a row that are alike share a line. Of many, the last are shown, and the earlier ones that went wrong.
     """
     if not calls and not evicted:
-        return "no call came"
+        return NO_CALL
     rows = [list(row) for _, row in groupby(calls, _kind)]
     odd = [row for row in rows[:-_MOST] if row[0].violations or row[0].advice or row[0].fault is not None]
     shown = [*odd[-_MOST:], *rows[-_MOST:]]

@@ -256,6 +256,7 @@ BAD = {
     "a value without an id": '[attributes.A]\nx = "one"\n',
     "values that are no table": "[attributes]\nA = 5\n",
     "a bad lifetime": TYPED + 'x = {dbid = 1, expiration = "2 w"}\n',
+    "a value with a misspelt lifetime": TYPED + 'x = {dbid = 1, expirtion = "2w"}\n',
     "a lifetime that is no text": TYPED + "x = {dbid = 1, expiration = 5}\n",
 }
 

@@ -140,6 +140,7 @@ def test_schemas_check_names_what_differs_and_build_writes_it_anew(folder: Path)
     found = run("schemas", "check", str(folder))
     assert (found.exit_code, found.stdout) == (1, "")
     assert [line.split(" ")[0] for line in found.stderr.splitlines()] == sorted(map(str, (changed, missing, stray)))
+    assert f"`mockcs schemas build {folder}` writes it anew" in found.stderr
     assert run("schemas", "build", str(folder)).exit_code == 0
     assert {path: path.read_bytes() for path in folder.rglob("*.json")} == wanted
     assert run("schemas", "check", str(folder)).exit_code == 0

@@ -131,6 +131,8 @@ def test_a_test_that_asks_too_early_is_told_so(pool: ThreadPoolExecutor) -> None
             assert not delayed.done()
         with pytest.raises(AssertionError, match=r"mockcs cannot say(?s:.*)1\s+in flight"):
             cs.assert_not_called("start_service")
+        with pytest.raises(AssertionError, match=r"mockcs cannot say(?s:.*)1\s+in flight"):
+            cs.assert_order("start_service")
         with pytest.raises(AssertionError, match="has no answer: it is received"):
             _ = cs.calls.last.response.status
         cs.reset()

@@ -113,10 +113,15 @@ def test_headers_alone_after_the_commit_take_the_place_of_the_usual_ones(anywher
     assert (reply.headers["location"], reply.headers["x-trace"]) == ("/elsewhere", "7")
 
 
-def test_a_body_alone_after_the_commit_keeps_the_usual_status(mock: Mock) -> None:
-    order(mock, **START, body={"service_id": 99}, after_commit=True)
+@pytest.mark.parametrize(("body", "kind"), [({"service_id": 99}, "application/json"), ("99", None)])
+def test_a_body_alone_after_the_commit_keeps_the_usual_status_and_headers(mock: Mock, body: Any, kind: Any) -> None:
+    order(mock, **START, body=body, after_commit=True)
     reply = mock.post("/services/start", EVENT)
-    assert (reply.status, reply.json) == (201, {"service_id": 99})
+    assert (reply.status, reply.body) == (201, body.encode() if isinstance(body, str) else b'{"service_id":99}')
+    assert (reply.headers["location"], reply.headers.get("content-type")) == ("/services/1", kind)
+    refused = mock.post("/services/start", {})
+    assert (refused.status, refused.body) == (400, reply.body)
+    assert "mockcs-violations" in refused.headers
 
 
 @pytest.mark.parametrize("status", [204, 304])

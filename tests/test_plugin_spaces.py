@@ -63,6 +63,61 @@ def test_a_broken_rule_in_a_further_space_fails_the_test(tester: pytest.Pytester
     assert RULE in told(result)
 
 
+FORGOTTEN = [
+    "mockcs.forget_space()",
+    "mockcs.of('x').forget_space()",
+    "mockcs.of('x').reset()",
+]
+
+
+@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize("forgotten", FORGOTTEN)
+def test_a_broken_rule_stays_known_when_its_space_is_forgotten(
+    tester: pytest.Pytester, served: Mock, forgotten: str, *, shared: bool
+) -> None:
+    url = ["--mockcs-url", served.base_url] if shared else []
+    space = BROKEN.replace("mockcs", forgotten.rpartition(".")[0])
+    result = run(tester, f"def test_it(mockcs):\n    {space}\n    {forgotten}", *url)
+    result.assert_outcomes(passed=1, errors=1)
+    assert RULE in told(result)
+    assert served.get("/__admin/spaces").json["spaces"] == ["default"]
+
+
+def test_a_client_of_a_space_is_one_for_the_whole_test(tester: pytest.Pytester) -> None:
+    same = "assert mockcs.of('x') is mockcs.of('x')\n    assert mockcs.of(None) is mockcs.of('default') is mockcs"
+    run(tester, f"def test_it(mockcs):\n    {same}").assert_outcomes(passed=1)
+
+
+def test_calls_of_all_spaces_are_in_the_report_of_a_failed_test(tester: pytest.Pytester) -> None:
+    calls = f"{BROKEN.replace('mockcs', 'other')}\n    mockcs.of('unused')\n    assert 0"
+    found = section(run(tester, f"def test_it(mockcs):\n    other = mockcs.of('x')\n    {calls}"))
+    assert found[0] == "in the space x:"
+    assert found[1].startswith("  1  start_service  400  POST /genesys/")
+    assert not {"no call came", "in the space unused:"} & set(found)
+
+
+WAITS = """
+from mockcs import Client
+waits, refused = [], Client.refused
+
+def waiting(client, *, within=0):
+    waits.append(within)
+    return refused(client, within=within)
+
+def test_it(monkeypatch, mockcs):
+    monkeypatch.setattr(Client, "refused", waiting)
+    mockcs.of("x"), mockcs.of("y")
+
+def test_its_end():
+    assert len(set(waits)) == 3
+    assert waits == sorted(waits, reverse=True)
+"""
+
+
+def test_the_spaces_of_a_test_share_the_time_that_calls_under_way_are_waited_for(tester: pytest.Pytester) -> None:
+    run(tester, WAITS).assert_outcomes(passed=2)
+
+
 def test_a_broken_rule_after_a_part_that_was_skipped_fails_the_test(tester: pytest.Pytester) -> None:
     skipped = "    with subtests.test('chat'):\n        pytest.skip()\n"
     result = run(tester, f"def test_it(mockcs, subtests):\n{skipped}    {BROKEN}")
