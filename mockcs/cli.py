@@ -211,11 +211,14 @@ def build(folder: str) -> None:
     from mockcs import schemas as generator  # noqa: PLC0415 - compiles validators; the other commands do without
 
     manual = documented.read(folder)
-    for path in generator.stale(manual):
-        path.unlink(missing_ok=True)
-    for path, text in generator.build(manual, manual.folder).items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+    try:
+        for path in generator.stale(manual):
+            path.unlink(missing_ok=True)
+        for path, text in generator.build(manual, manual.folder).items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise MockcsError(f"{error.filename or folder} cannot be written: {error.strerror}") from error
     click.echo(f"{len(manual.fields)} schemas are equal to their tables")
 
 
@@ -262,10 +265,10 @@ def run() -> None:
     try:
         result = main(standalone_mode=False)
     except click.UsageError as error:
-        if sys.argv[1:]:
-            click.echo(f"mockcs: {error.format_message()}", err=True)
+        if isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ())):  # from click 8.2 on
+            error.show()  # a bare `mockcs` or `mockcs schemas` gets its help
         else:
-            error.show()  # a bare `mockcs` gets its help
+            click.echo(f"mockcs: {error.format_message()}", err=True)
         sys.exit(_WRONG)
     except click.Abort:
         sys.exit(1)

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from mockcs.errors import MockcsError
-from mockcs.report import failed_order, failed_verification, unknown_service
+from mockcs.report import failed_order, failed_verification, named, unknown_service
 from mockcs.settable import ClockHand, Ids, Readings
 from mockcs.transport import Transport, checked_url, document_of, in_path, json_of, matches_of, milliseconds
 from mockcs.values import Call, Calls, Service
@@ -148,7 +148,7 @@ class Client:
         matches = matches_of(expected)
         status, found = self._ask("POST", "/calls/verify-order", {"matches": matches})
         if status == 409:
-            raise AssertionError(failed_order(matches, found, self._known(found)))
+            raise AssertionError(failed_order(matches, found, self._known(named(found))))
 
     def fail(
         self,
@@ -228,7 +228,8 @@ class Client:
             waited = within if self.ask("GET", "/calls?limit=0")["in_flight"] else 0
             _, found = self._ask("POST", "/calls/verify", {**wanted, "within_ms": milliseconds(waited)})
             lost += self.ask("GET", "/calls?limit=0").get("evicted_refused", 0)
-        return [*self._refused, *(self._call(number) for number in found["calls"])], lost
+        kept = self._known(found["calls"])  # one may have been evicted meanwhile
+        return [*self._refused, *kept.values()], lost + len(found["calls"]) - len(kept)
 
     def forget_space(self) -> None:
         """Do away with this client's own space; the default one is reset."""
@@ -254,12 +255,12 @@ class Client:
         wanted = {**({} if operation is None else {"operation": operation}), **match}
         status, found = self._ask("POST", "/calls/verify", {"match": wanted, **counts})
         if status == 409:
-            raise AssertionError(failed_verification(wanted, found, self._known(found)))
+            raise AssertionError(failed_verification(wanted, found, self._known(named(found))))
         return found
 
-    def _known(self, found: dict[str, Any]) -> dict[int, Call]:
-        numbers = [*found["calls"], *(near["call"] for near in found["nearest"])]
-        return {number: self._call(number) for number in numbers}
+    def _known(self, numbers: list[int]) -> dict[int, Call]:
+        asked = ((number, *self._ask("GET", f"/calls/{number}")) for number in numbers)
+        return {number: Call(document, self._sent_so) for number, status, document in asked if status == 200}
 
     def _call(self, number: int) -> Call:
         return Call(self.ask("GET", f"/calls/{number}"), self._sent_so)

@@ -110,15 +110,20 @@ def _answered(space: Space, route: Route, request: Request, notes: Notes) -> Res
         raise Refusal("method_not_allowed" if route.allow else "unknown_url")
     if request.digest is not None:
         raise Refusal("body_too_large", limit=space.settings.max_body)
-    terms = space.regime.terms(target.operation)
+    store, terms = space.store, space.regime.terms(target.operation)
     user = check(terms, request)
     check_mode(space, target.operation)
     params = params_of(space, terms, route.path_params, request, notes)
     if user is not None:
         check_parts(user, params)
     with space.lock:
-        space.settle()
-        answer = target.function(space.store, params)
+        checked = space.store is store  # against the state that it goes to
+        if checked:
+            space.settle()
+            answer = target.function(store, params)
+    if not checked:  # another state was put in its place meanwhile
+        notes.advice, notes.seen = [], []
+        return _answered(space, route, request, notes)
     notes.changes = answer.changes
     notes.advice += answer.advice
     return _rendered(target, terms, request, answer)

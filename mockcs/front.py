@@ -61,13 +61,20 @@ class Front:
         if path.startswith(_ADMIN) or path == ADMIN:
             return self._administered(name, environ, path, prefix, start_response)
         try:
-            space = self._spaces.space(name)
+            space = self._space(name, environ)
             request = _request_of(environ, path, prefix, space)
         except MockcsError as error:
             body = dumps({"error": str(error), "hint": error.hint})
             return _sent(Response(error.status, (("Content-Type", "application/json"),), body), environ, start_response)
         call, response = answer(self._routes, space, request)
         return _sent(response, environ, start_response, ("Mockcs-Call", str(call)))
+
+    def _space(self, name: str, environ: Environ) -> Space:
+        try:
+            return self._spaces.space(name)
+        except MockcsError:
+            drain(environ)
+            raise
 
     def _administered(
         self, name: str, environ: Environ, path: str, prefix: str, start_response: StartResponse
@@ -140,6 +147,11 @@ def _request_of(environ: Environ, path: str, prefix: str, space: Space) -> Reque
     if not query.isascii():
         query = "".join(sign if sign.isascii() else f"%{ord(sign):02X}" for sign in query)
     return Request(environ["REQUEST_METHOD"], path, query, headers, body, size, digest, whole, base_url, prefix)
+
+
+def drain(environ: Environ) -> None:
+    """Read the body of a request that is refused without it: what is left of it would break the next request."""
+    _body_of(environ, 0)
 
 
 def _body_of(environ: Environ, max_body: int) -> tuple[bytes, int, str | None, bool]:

@@ -165,7 +165,7 @@ class Journal:
         self._stream(None)
 
     def _stream(self, number: int | None) -> None:
-        for stream in self.streams:
+        for stream in tuple(self.streams):  # one may end meanwhile
             with suppress(Full):  # a reader that is too slow misses calls; it can see so by their numbers
                 stream.put_nowait((self, number))
 

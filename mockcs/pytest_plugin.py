@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _COVERED = pytest.StashKey[list[Any]]()
 _CLIENT = pytest.StashKey["Fresh"]()
+_SPACES = pytest.StashKey[list[str]]()
 _OUTCOME = pytest.StashKey[str]()
 _NO_TESTS = ("collectonly", "setuponly", "setupplan")  # options under which no test runs
 _TOO_MANY_WAITING = 503
@@ -62,7 +63,7 @@ def _percentage(text: str) -> float:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the marker."""
-    config.stash[_COVERED] = []
+    config.stash[_COVERED], config.stash[_SPACES] = [], []
     config.addinivalue_line("markers", "mockcs(allow_violations=False): what the mockcs fixture lets pass in this test")
 
 
@@ -71,7 +72,9 @@ def mockcs_server(request: pytest.FixtureRequest) -> Iterator[Client]:
     """The mock for the session, one for each xdist worker: at --mockcs-url, or in this process on a free port."""
     url = request.config.getoption("--mockcs-url")
     if url:
-        yield _reached(url)
+        client = _reached(url)
+        yield client
+        _sweep(client, request.config.stash[_SPACES])
         return
     from mockcs.server import Server  # noqa: PLC0415 - only who asks pays
 
@@ -80,6 +83,18 @@ def mockcs_server(request: pytest.FixtureRequest) -> Iterator[Client]:
         if _wants_coverage(request.config):
             spaces = client.ask("GET", "/spaces")["spaces"]  # also those that no fixture has made
             _cover(request.config, [client.of(space).ask("GET", "/coverage") for space in spaces])
+
+
+def _sweep(client: Client, names: list[str]) -> None:
+    """Do away with the spaces of tests that a call has made anew after its test."""
+    from mockcs.errors import MockcsError  # noqa: PLC0415 - only who asks pays
+
+    try:
+        for space in client.ask("GET", "/spaces")["spaces"]:
+            if space.split(".")[0] in names:
+                client.of(space).forget_space()
+    except MockcsError:
+        return  # the mock has gone, and the spaces with it
 
 
 def _reached(url: str) -> Client:
@@ -131,7 +146,9 @@ def _fresh(server: Client, request: pytest.FixtureRequest) -> Fresh:
         return Fresh(server.of(server.space), shared=False)
     import uuid  # noqa: PLC0415 - only a shared mock needs names
 
-    return Fresh(server.of(f"pytest-{uuid.uuid4().hex}"), shared=True)
+    name = f"pytest-{uuid.uuid4().hex}"
+    request.config.stash[_SPACES].append(name)
+    return Fresh(server.of(name), shared=True)
 
 
 def _check(client: Fresh, request: pytest.FixtureRequest) -> None:
@@ -173,21 +190,18 @@ def _allowed(node: Any) -> bool:
     return allowed
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item, call: pytest.CallInfo[None]
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+@pytest.hookimpl(hookwrapper=True)  # the newer wrapper=True needs pluggy 1.2, and pytest 7 does not
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, None]:
     """Add the calls of a failed test to its report; its own error stays as it is."""
-    report = yield
+    report = (yield).get_result()
     if call.when == "teardown":
-        return report
+        return
     # A test may be run again, which begins with a set-up, and may have parts that report for themselves.
     if call.when == "setup" or item.stash[_OUTCOME] != "failed":
         item.stash[_OUTCOME] = report.outcome
     client = item.stash.get(_CLIENT, None)
     if report.failed and client is not None:
         report.sections.append(("mockcs: calls of this test", _timeline(client)))
-    return report
 
 
 def _timeline(client: Fresh) -> str:

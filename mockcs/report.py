@@ -18,13 +18,18 @@ _MOST_JSON = 160  # characters
 NO_CALL = "no call came"
 
 
+def named(found: Mapping[str, Any]) -> list[int]:
+    """The numbers of the calls that the message of a failed expectation tells of."""
+    return [*found["calls"][:_MOST], *(near["call"] for near in found["nearest"])]
+
+
 def failed_verification(wanted: Mapping[str, Any], found: Mapping[str, Any], calls: Mapping[int, Call]) -> str:
     """The message of a failed assert_called, assert_not_called or wait_for."""
     reason, _, missing = found["reason"].partition("; ")
     lines = [f"{wanted.get('operation', 'any call')}: {reason}"]
     lines += [_wrapped(2, each) for each in _members(wanted)]
     lines += _unknown(found, missing)
-    lines += _listed("matching", [calls[number] for number in found["calls"]])
+    lines += _listed("matching", found["calls"], calls)
     return "\n".join([*lines, *_nearest(found, calls)])
 
 
@@ -35,7 +40,7 @@ def failed_order(matches: Sequence[Mapping[str, Any]], found: Mapping[str, Any],
     for number, match in enumerate(matches, start=1):
         lines.append(_wrapped(2, "; ".join([f"{number}. {match.get('operation', 'any call')}", *_members(match)])))
     lines += _unknown(found, missing)
-    lines += _listed("found", [calls[number] for number in found["calls"]])
+    lines += _listed("found", found["calls"], calls)
     return "\n".join([*lines, *_nearest(found, calls)])
 
 
@@ -161,11 +166,16 @@ def _short(value: Any) -> str:
     return text if len(text) <= _MOST_JSON else f"{text[:_MOST_JSON]}…"
 
 
-def _listed(word: str, calls: Sequence[Call]) -> list[str]:
-    if not calls:
+def _listed(word: str, numbers: Sequence[int], calls: Mapping[int, Call]) -> list[str]:
+    if not numbers:
         return []
-    more = [f"  ... {len(calls) - _MOST} more"] if len(calls) > _MOST else []
-    return [f"{word} calls:", *(line for call in calls[:_MOST] for line in (_line(call), *_sent(call))), *more]
+    more = [f"  ... {len(numbers) - _MOST} more"] if len(numbers) > _MOST else []
+    return [f"{word} calls:", *(line for number in numbers[:_MOST] for line in _shown(number, calls)), *more]
+
+
+def _shown(number: int, calls: Mapping[int, Call]) -> list[str]:
+    call = calls.get(number)
+    return [f"{number:>3}  is no longer kept"] if call is None else [_line(call), *_sent(call)]
 
 
 def _sent(call: Call) -> list[str]:
@@ -180,6 +190,6 @@ def _nearest(found: Mapping[str, Any], calls: Mapping[int, Call]) -> list[str]:
         return [] if found["calls"] else ["no other call came"]
     lines = ["nearest calls:"]
     for each in near:
-        lines.append(_line(calls[each["call"]]))
+        lines.append(_shown(each["call"], calls)[0])
         lines += [_wrapped(6, difference) for difference in each["differences"]]
     return lines

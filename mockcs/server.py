@@ -74,14 +74,15 @@ class Server:
 
     def stop(self) -> None:
         """Stop listening; answers that are under way are let go."""
-        if self._thread is not None:
-            _running.pop(self.base_url, None)
-            self._mock.spaces.close()
-            self._server.shutdown()
-            self._server.server_close()
-            self._server.hang_up()
-            self._thread.join(STOP_SECONDS)
-            self._thread = None
+        thread, self._thread = self._thread, None
+        if thread is None or not thread.is_alive():
+            return  # it was not started, or this is a forked child, in which nothing runs that could be waited for
+        _running.pop(self.base_url, None)
+        self._mock.spaces.close()
+        self._server.shutdown()
+        self._server.server_close()
+        self._server.hang_up()
+        thread.join(STOP_SECONDS)
 
     def reset(self) -> None:
         """Begin the default space anew, as `POST /__admin/reset` does; broken rules are forgotten too."""

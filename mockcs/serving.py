@@ -11,6 +11,7 @@ import ssl
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,14 @@ def _announce(address: tuple[str, int], line: str) -> None:
             pause.wait(_READY_PAUSE)
         else:
             break
-    os.write(sys.stdout.fileno(), line.encode())
+    _say(line)
+
+
+def _say(line: str) -> None:
+    # At once, and also where nobody can hear it: standard output may be closed, or full.
+    if sys.stdout is not None:
+        with suppress(OSError):
+            os.write(sys.stdout.fileno(), line.encode())
 
 
 def _end_with_parent() -> None:
@@ -143,7 +151,7 @@ def _serve_threaded(settings: Settings) -> None:
     _log_calls(settings)
     server = Server(settings, port=settings.port).start()
     try:
-        os.write(sys.stdout.fileno(), _line(settings, server.port).encode())
+        _say(_line(settings, server.port))
         stopped.wait()
     finally:
         _end_in_peace()

@@ -45,6 +45,7 @@ class Spaces:
         self._waiting = Waiting(settings.max_waiting)
         self._regime = Regime.beginning(manual, validators, settings)
         self._lock = threading.Lock()
+        self._closed = False
         self._beginning: Snapshot | None = None
         self._spaces = {DEFAULT: self._new(DEFAULT)}
 
@@ -72,7 +73,7 @@ class Spaces:
                     hint="DELETE /__admin/spaces/<name> those that are done with, or raise --max-spaces",
                     status=503,
                 )
-            return self._spaces.setdefault(name, self._new(name))
+            return self._spaces.setdefault(name, self._begun(name))
 
     def delete(self, name: str) -> None:
         """Do away with a space; MockcsError when there is none, or when it is the default one."""
@@ -99,17 +100,32 @@ class Spaces:
         A call that is still in flight finishes in the old world and leaves no trace in the new one.
         """
         new = self._new(space.name)
-        with self._lock:
-            old = self._spaces.get(space.name, space)  # another reset may have come first
-            new.snapshots = old.snapshots
-            new.journal.streams, old.journal.streams = old.journal.streams, []
-            self._spaces[space.name] = old.heir = new
+        while not self._put_in_place(new, old := self._spaces.get(space.name, space)):
+            pass  # another reset came first
+        if self._closed:
+            new.close()
         old.close()
         with old.lock:
             store, journal = old.store, old.journal
             removed = {f"{kind}s": store.count(kind) for kind in KINDS}
             removed["extension_schemas"] = len(store.extension_schemas)
             return {**removed, "calls": len(journal), "faults": len(old.faults)}
+
+    def _put_in_place(self, new: Space, old: Space) -> bool:
+        """Let what survives a reset go over at one moment; false when the old world is not the one in place."""
+        with old.lock, self._lock:
+            if self._spaces.get(new.name, old) is not old:
+                return False
+            new.snapshots = old.snapshots
+            new.journal.streams, old.journal.streams = old.journal.streams, []
+            self._spaces[new.name] = old.heir = new
+            return True
+
+    def _begun(self, name: str) -> Space:
+        space = self._new(name)
+        if self._closed:
+            space.close()
+        return space
 
     def _new(self, name: str) -> Space:
         space = Space(name, self.manual, self._validators, self.settings, self._masks, self._waiting, self._regime)
@@ -119,10 +135,14 @@ class Spaces:
 
     def open(self) -> None:
         """Let requests wait again: the server starts anew."""
+        self._closed = False
         for space in list(self._spaces.values()):
             space.open()
 
     def close(self) -> None:
         """Let go of every request that waits: the server stops."""
-        for space in list(self._spaces.values()):
+        with self._lock:
+            self._closed = True
+            found = list(self._spaces.values())
+        for space in found:
             space.close()

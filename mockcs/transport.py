@@ -92,6 +92,7 @@ def trusting(tls_cert: str) -> ssl.SSLContext:
     except OSError as error:
         raise MockcsError(f"{tls_cert} is no certificate: {error}") from error
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # it need not be signed by itself
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT  # from Python 3.13 on; many a CA of one's own is not so strict
     context.check_hostname = False  # the certificate is checked; 127.0.0.1 need not stand in it
     return context
 
@@ -131,8 +132,11 @@ class Transport:
 
     def _connection(self, base_url: str, seconds: float) -> http.client.HTTPConnection:
         __tracebackhide__ = True
-        while self._kept:
-            kept = self._kept.pop()
+        while True:
+            try:
+                kept = self._kept.pop()
+            except IndexError:
+                break
             if _is_fit(kept, base_url):
                 kept.connection.sock.settimeout(seconds)
                 return kept.connection

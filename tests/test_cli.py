@@ -146,6 +146,22 @@ def test_schemas_check_names_what_differs_and_build_writes_it_anew(folder: Path)
     assert run("schemas", "check", str(folder)).exit_code == 0
 
 
+def test_schemas_that_cannot_be_written_are_one_sentence_and_exit_code_2(folder: Path) -> None:
+    path = folder / "8.5" / "state.schema.json"
+    path.unlink()
+    path.mkdir()
+    found = run("schemas", "build", str(folder))
+    assert (found.exit_code, found.stdout) == (2, "")
+    assert found.stderr.startswith(f"mockcs: {path} cannot be written: ")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("arguments", [[], ["schemas"]])
+def test_a_command_without_its_subcommand_gets_the_help_as_it_is(arguments: list[str]) -> None:
+    found = subprocess.run(command(*arguments), capture_output=True, text=True, timeout=30, check=False)
+    assert (found.stdout + found.stderr).startswith("Usage: ")
+
+
 def test_a_row_that_was_added_is_in_the_schema_that_is_built(folder: Path) -> None:
     table = folder / "tables" / "fields" / "state_start_event.csv"
     row = "mood,string,no,8.5,,max 9,,How the caller feels.,unknown,no page,\n"

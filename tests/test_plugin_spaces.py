@@ -96,6 +96,27 @@ def test_calls_of_all_spaces_are_in_the_report_of_a_failed_test(tester: pytest.P
     assert not {"no call came", "in the space unused:"} & set(found)
 
 
+LATE = """
+urls = []
+
+def test_one(mockcs):
+    urls.append(mockcs.url)
+    urls.append(mockcs.of("further").url)
+
+def test_two(mockcs):
+    for url in urls:
+        assert start(url)[0] == 201
+"""
+
+
+def test_spaces_that_late_calls_make_anew_are_gone_at_the_end_of_the_session(
+    tester: pytest.Pytester, served: Mock
+) -> None:
+    assert served.post("/__space/pytest-somebody/genesys/1/cs/services/start", {"contact_key": "1"}).status == 201
+    run(tester, LATE, "--mockcs-url", served.base_url).assert_outcomes(passed=2)
+    assert served.get("/__admin/spaces").json["spaces"] == ["default", "pytest-somebody"]
+
+
 WAITS = """
 from mockcs import Client
 waits, refused = [], Client.refused

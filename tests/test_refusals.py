@@ -349,3 +349,22 @@ def test_only_missing_credentials_are_challenged(door: Door) -> None:
 
 def test_what_is_wrong_with_the_body_as_a_whole_stands_without_a_pointer_in_the_header(door: Door) -> None:
     assert door.post("/services/start", b"{").headers["mockcs-violations"].startswith("1; the body is not JSON")
+
+
+UNREAD = {
+    "a bad name of a space": ("POST", "/__space/a%20b/services/start", 400),
+    "no such admin route": ("POST", "/__admin/nothing", 404),
+    "a method that an admin route has not": ("PUT", "/__admin/calls", 405),
+    "a parameter that a route has not": ("PUT", "/__admin/state?a=1", 400),
+    "a foreign host": ("PUT", "/__admin/state", 403),
+}
+
+
+@pytest.mark.parametrize("case", UNREAD)
+def test_a_refusal_that_needs_no_body_leaves_the_connection_in_order(everywhere: Mock, case: str) -> None:
+    method, path, status = UNREAD[case]
+    with closing(http.client.HTTPConnection(*everywhere.address, timeout=30)) as connection:
+        for _ in range(10):
+            connection.request(method, path, b"x" * 200_000, {"Host": "elsewhere.example"} if status == 403 else {})
+            answer = connection.getresponse()
+            assert (answer.status, answer.read() != b"") == (status, True)

@@ -18,6 +18,7 @@ import pytest
 from click.testing import CliRunner
 
 from mockcs import cli
+from mockcs.server import bound
 from mockcs.settings import Settings
 from tests.conftest import ROOT, Door, Mock, command, serving
 
@@ -324,6 +325,22 @@ def test_a_settings_file_that_nests_without_end_is_one_sentence(tmp_path: Path) 
     file = tmp_path / "mockcs.toml"
     file.write_text("reading = " + "[" * 5000, encoding="utf-8")
     assert "cannot be read" in refused("--config", str(file))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("output", ["&-", "/dev/full"])
+@pytest.mark.parametrize("server", ["granian", "threaded"])
+def test_it_serves_where_its_first_line_reaches_nobody(server: str, output: str) -> None:
+    with bound("127.0.0.1", 0) as probe:
+        port = str(probe.getsockname()[1])
+    line = ["sh", "-c", f'exec "$@" >{output}', "sh", *command("serve", "--server", server, "--port", port)]
+    with subprocess.Popen(line, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            asked = subprocess.run(command("healthcheck", "--port", port, "--wait", "20"), timeout=60, check=False)
+        finally:
+            process.terminate()
+        assert process.stderr
+        assert (asked.returncode, process.wait(10), process.stderr.read()) == (0, 0, "")
 
 
 SPAWNED = "import multiprocessing; multiprocessing.set_start_method('spawn'); from mockcs.cli import run; run()"

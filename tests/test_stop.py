@@ -164,6 +164,14 @@ def test_a_signal_before_it_serves_ends_it_with_code_0() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+def test_a_signal_where_nothing_can_be_raised_ends_it_too() -> None:
+    slow = "import os, signal, sys, types; sys.argv = ['mockcs', 'serve']; late = types.ModuleType('mockcs.cli')\n"
+    slow += "class Last:\n    def __del__(self): os.kill(os.getpid(), signal.SIGTERM)\n"
+    slow += "late.run = Last; sys.modules['mockcs.cli'] = late; import mockcs.__main__ as it; it.run(); os._exit(3)"
+    done = subprocess.run([sys.executable, "-c", slow], capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 def test_two_that_begin_at_one_moment_do_not_share_a_port() -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]

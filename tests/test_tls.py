@@ -183,6 +183,23 @@ def test_the_health_check_of_a_certificate_that_somebody_signed(folder: Path) ->
         assert healthcheck(mock, MOCKCS_TLS_CERT=str(folder / "ca.pem")) == (0, "")
 
 
+def test_a_certificate_of_ones_own_need_not_be_as_strict_as_a_later_python_wants(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = ssl.create_default_context
+
+    def stricter(**more: Any) -> ssl.SSLContext:
+        context = usual(**more)
+        context.verify_flags |= ssl.VERIFY_X509_STRICT  # as from Python 3.13 on
+        return context
+
+    with speaking(folder, "granian", "leaf") as (_, mock):
+        monkeypatch.setattr(ssl, "create_default_context", stricter)
+        for name in ("leaf", "ca"):
+            client = Client(mock.base_url, tls_cert=str(folder / f"{name}.pem"))
+            assert client.ask("GET", "/health")["status"] == "ready"
+
+
 def test_the_health_check_of_another_certificate_is_exit_code_1(secured: Mock, folder: Path) -> None:
     for variables in (
         {},

@@ -10,7 +10,7 @@ from queue import Empty, Queue
 from flask import Blueprint, Response, request
 
 from mockcs import __version__
-from mockcs.admin import answer, asked, body, only, space
+from mockcs.admin import answer, asked, body, locked, only, space
 from mockcs.calls import Call
 from mockcs.errors import MockcsError
 from mockcs.exports import curl_of, har_of
@@ -77,13 +77,12 @@ def har() -> Response:
 @blueprint.get("/calls/stream")
 def stream() -> Response:
     """Server-sent events: a comment at once, then each call as one `data:` line when it is complete."""
-    world = space()
     if request.method == "HEAD":
         return Response(mimetype="text/event-stream")
-    if not world.waiting.enter():
-        raise too_many_waiting(world.settings)
-    calls: Queue[tuple[Journal, int | None]] = Queue(world.settings.max_calls or 1)
-    with world.lock:
+    with locked() as world:
+        if not world.waiting.enter():
+            raise too_many_waiting(world.settings)
+        calls: Queue[tuple[Journal, int | None]] = Queue(world.settings.max_calls or 1)
         streams = world.journal.streams
         streams.append(calls)
     response = Response(_events(world, calls), mimetype="text/event-stream", headers={"Cache-Control": "no-store"})
@@ -112,7 +111,7 @@ def _events(world: Space, calls: Queue[tuple[Journal, int | None]]) -> Iterator[
 @blueprint.delete("/calls")
 def forget() -> Response:
     """Forget all calls: {"removed": n}."""
-    with space().lock:
+    with locked():
         removed = space().journal.forget()
         space().tell()
     return answer({"removed": removed})
@@ -138,7 +137,7 @@ def verify_order() -> Response:
 
 
 def _call(number: int) -> Call:
-    with space().lock:
+    with locked():
         call = space().journal.call(number)
     if call is None:
         raise MockcsError(f"there is no call {number}", hint="it may have been evicted or forgotten", status=404)

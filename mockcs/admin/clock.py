@@ -6,7 +6,7 @@ import re
 
 from flask import Blueprint, Response
 
-from mockcs.admin import answer, body, only, space
+from mockcs.admin import answer, body, locked, only
 from mockcs.clock import milliseconds_of, text_of
 from mockcs.errors import MockcsError
 from mockcs.ids import written
@@ -23,7 +23,8 @@ _LATEST = milliseconds_of("9999-12-31T23:59:59.999Z")
 @blueprint.get("/clock")
 def shown() -> Response:
     """{"now", "frozen"}."""
-    return answer(_shown(space()))
+    with locked() as world:
+        return answer(_shown(world))
 
 
 @blueprint.put("/clock")
@@ -38,8 +39,8 @@ def put() -> Response:
         raise MockcsError("frozen must be true or false")
     if "now" in document and not (isinstance(now, str) and _TIME.fullmatch(now)):
         raise MockcsError("now must be a UTC time such as 2009-05-12T12:05:12.145Z")
-    world = space()
-    with world.lock:
+    with locked() as world:
+        world.settle()  # also what a clock that is set back would not reach any more
         stands = world.clock.frozen if frozen is None else frozen
         world.clock.set(world.clock.now() if now is None else milliseconds_of(str(now)), frozen=stands)
         world.settle()
@@ -54,8 +55,7 @@ def advance() -> Response:
     seconds = document.get("seconds")
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= _LONGEST:
         raise MockcsError(f"seconds must be a number from 0 to {_LONGEST}")
-    world = space()
-    with world.lock:
+    with locked() as world:
         milliseconds = round(seconds * 1000)
         if world.clock.now() + milliseconds > _LATEST:
             raise MockcsError("that is after the year 9999")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
-from mockcs.admin import answer, body, space
+from mockcs.admin import answer, body, locked, space
 from mockcs.errors import MockcsError
 
 blueprint = Blueprint("faults", __name__)
@@ -14,16 +14,15 @@ _DIGITS = 18
 @blueprint.get("/faults")
 def listed() -> Response:
     """The faults in order of creation, with how often each was met and is left."""
-    with space().lock:
+    with locked():
         return answer({"faults": space().faults.shown()})
 
 
 @blueprint.post("/faults")
 def order() -> Response:
     """Order a fault: 201 {"id"}."""
-    document, world = body(), space()
-    operations = world.manual.names_of_operations
-    with world.lock:
+    document, operations = body(), space().manual.names_of_operations
+    with locked() as world:
         fault = world.faults.add(document, operations, world.masks, socket="werkzeug.socket" in request.environ)
     return answer({"id": fault.id}, 201)
 
@@ -31,7 +30,7 @@ def order() -> Response:
 @blueprint.delete("/faults")
 def clear() -> Response:
     """Take back all faults: {"removed": n}."""
-    with space().lock:
+    with locked():
         return answer({"removed": space().faults.remove()})
 
 
@@ -40,5 +39,5 @@ def remove(number: str) -> Response:
     """Take back one fault: {"removed": 1}."""
     if not (number.isdecimal() and len(number) <= _DIGITS):
         raise MockcsError(f"there is no fault {number}", "GET /__admin/faults lists them", 404)
-    with space().lock:
+    with locked():
         return answer({"removed": space().faults.remove(int(number))})

@@ -9,7 +9,7 @@ from flask import Blueprint, Response, current_app
 from werkzeug.routing import Rule
 
 from mockcs import __version__
-from mockcs.admin import answer, body, only, space, spaces
+from mockcs.admin import answer, body, locked, only, space, spaces
 from mockcs.errors import MockcsError
 from mockcs.messages import Document
 
@@ -75,8 +75,9 @@ def choose(name: str) -> Response:
     only(document, "value")
     if "value" not in document:
         raise MockcsError("the choice is missing", hint=f'send {{"value": "{reading.choices[0]}"}}')
-    space().choose(name, document["value"])
-    return answer(reading.document(space().choices()[name]))
+    with locked() as world:
+        world.choose(name, document["value"])
+        return answer(reading.document(world.choices()[name]))
 
 
 @blueprint.get("/ledger")
@@ -88,7 +89,7 @@ def ledger() -> Response:
 @blueprint.get("/coverage")
 def coverage() -> Response:
     """The documented operations, fields, values and errors that this space's calls have met."""
-    with space().lock:
+    with locked():
         return answer(space().coverage.document())
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
-from mockcs.admin import answer, asked, body, only, settled, space, spaces
+from mockcs.admin import answer, asked, body, locked, only, settled, space, spaces
 from mockcs.errors import MockcsError
 from mockcs.ids import KINDS, LARGEST, Ids, number_of, written
 from mockcs.index import history
@@ -71,7 +71,7 @@ def put_state() -> Response:
 @blueprint.get("/snapshots")
 def snapshots() -> Response:
     """The names of the snapshots: {"snapshots": [...]}."""
-    with space().lock:
+    with locked():
         return answer({"snapshots": sorted(space().snapshots)})
 
 
@@ -86,7 +86,7 @@ def take(name: str) -> Response:
 @blueprint.post("/snapshots/<name>/restore")
 def go_back(name: str) -> Response:
     """Go back to a snapshot."""
-    with space().lock:
+    with locked():
         space().restore_snapshot(name)
     return answer({"snapshot": name})
 
@@ -94,7 +94,7 @@ def go_back(name: str) -> Response:
 @blueprint.delete("/snapshots/<name>")
 def forget(name: str) -> Response:
     """Do away with a snapshot: {"removed": 1}."""
-    with space().lock:
+    with locked():
         space().forget_snapshot(name)
     return answer({"removed": 1})
 
@@ -102,7 +102,7 @@ def forget(name: str) -> Response:
 @blueprint.get("/ids")
 def ids() -> Response:
     """The next ids: {"service", "state", "task"}."""
-    with space().lock:
+    with locked():
         return answer(space().store.free_ids())
 
 
@@ -114,7 +114,7 @@ def set_ids() -> Response:
     for kind, number in document.items():
         if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= LARGEST[kind]:
             raise MockcsError(f"the next {kind} id must be a whole number from 0 to {LARGEST[kind]}")
-    with space().lock:
+    with locked():
         before = space().store.ids
         space().store.ids = Ids(**{kind: document.get(kind, getattr(before, kind)) for kind in KINDS})
     return ids()
