@@ -136,8 +136,12 @@ def attached(resource: Resource, event: Event) -> Document:
 
 def idle_of(event: Event, seconds: float | None) -> int | None:
     """The milliseconds without a change after which a service is completed: as its event orders, or `seconds`."""
-    idle = event.orders.get("auto_complete_after", seconds)
-    return None if idle is None else max(int(idle), 0) * 1000
+    return idle_after(event.orders.get("auto_complete_after", seconds))
+
+
+def idle_after(seconds: float | None) -> int | None:
+    """Those seconds as whole milliseconds; None for never."""
+    return None if seconds is None else max(int(seconds), 0) * 1000
 
 
 def expiry(terms: Terms, event: Event, now: int, timestamp: str, expires_after: int | None = None) -> int | None:

@@ -11,7 +11,7 @@ from mockcs import documented
 from mockcs.documented import Manual
 from mockcs.errors import MockcsError
 from mockcs.front import Environ, Front, StartResponse, Wsgi
-from mockcs.portable import read_state, restore
+from mockcs.portable import is_timed, read_state, restore
 from mockcs.routes import Routes
 from mockcs.schemas import Validators
 from mockcs.settings import Settings
@@ -89,7 +89,7 @@ def _begun(settings: Settings) -> tuple[_Rules, Spaces]:
     if settings.state:
         document = read_state(settings.state)
         try:
-            spaces.begin_with(partial(restore, document=document))
+            spaces.begin_with(partial(restore, document=document), timed=is_timed(document))
         except MockcsError as error:
             raise MockcsError(f"{settings.state}: {error}", hint=error.hint) from error
     return rules, spaces

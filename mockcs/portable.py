@@ -1,13 +1,15 @@
-"""A space's state as a document: the whole of it, and one service to be planted."""
+"""A space's state as a document."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
+from mockcs.aggregate import idle_after
 from mockcs.clock import Clock, milliseconds_of, text_of
 from mockcs.errors import MockcsError
 from mockcs.extensions import full_form
@@ -23,11 +25,14 @@ from mockcs.violations import violations_of
 MEMBERS = ("services", "extension_schemas", "ids", "server_mode", "readings", "clock")
 """What a state document may have."""
 _API = "8.5"  # the generation with the wider tables: attached data of any JSON type
-_OWN = "__mockcs"  # what no query shows: deadlines, and attached data under the name of a documented member
+OWN = "__mockcs"  # what no query shows: deadlines, and attached data under the name of a documented member
 _TIMES = ("expires", "idle", "touched")
-_HELD = frozenset({"service_id", "state_id", "task_id", _OWN, *LISTS})
+_HELD = frozenset({"service_id", "state_id", "task_id", OWN, *LISTS})
 _BARE = replace(EVERYTHING, extensions=())
 _TIME = re.compile(str(DATE_TIME["pattern"]))
+Key = tuple[str, int]
+"""Kind and id of a state or task."""
+_NOWHERE: Mapping[Key, str] = MappingProxyType({})
 _MODES = ("production", "maintenance")
 
 
@@ -61,16 +66,23 @@ def restore(space: Space, document: Document) -> None:
     store = Store()
     store.now = clock.now()
     store.extension_schemas = dict(_schemas(space, document.get("extension_schemas", {})))
-    for number, service in enumerate(_array(document.get("services", []), "services")):
-        _add(space, store, service, f"services/{number}")
+    for number, service in enumerate(array_of(document.get("services", []), "services")):
+        added(space, store, service, f"services/{number}")
     store.ids = _ids(document.get("ids", {}))
+    store.ids = store.free_ids()
     store.mode = document.get("server_mode", _MODES[0])
     if store.mode not in _MODES:
         raise MockcsError(f"server_mode: {store.mode!r} is not one of {', '.join(_MODES)}")
-    readings = _object(document.get("readings", {}), "readings")
+    readings = object_of(document.get("readings", {}), "readings")
     choices = {name: _choice(space, name, value) for name, value in readings.items()}
     space.store, space.clock = store, clock
     space.choose_all(choices)
+
+
+def is_timed(document: Document) -> bool:
+    """Whether a checked document tells all times itself, so that it makes no difference when it is put in place."""
+    services = document.get("services", ())
+    return "clock" in document or all({"expires", "touched"} <= each.get(OWN, {}).keys() for each in services)
 
 
 def read_state(path: str) -> Document:
@@ -84,33 +96,18 @@ def read_state(path: str) -> Document:
     return document
 
 
-def plant(space: Space, document: Document) -> Resource:
-    """Store the service that the document shows, with its states and tasks; the server gives the ids.
-
-    `started` and its timestamp may be left out, and `completed` in a list of completed ones; then now counts.
-    Raises MockcsError, and changes nothing, for a document that no query could show. To be called under the lock.
-    """
-    store, ids = space.store, space.store.ids
-    store.ids = Ids(**asdict(ids))
-    try:
-        return _add(space, store, _filled(store, document, "service", completed=None), "")
-    except MockcsError:
-        store.ids = ids
-        raise
-
-
 def _shown(space: Space, service: Resource) -> Document:
     store = space.store
     document = View(store, _BARE, "service").document(service)
     times = {name: getattr(service, name) for name in _TIMES}
     apart = _attach(space, document, service)
-    document[_OWN] = {name: value for name, value in times.items() if value is not None} | apart
+    document[OWN] = times | apart
     for name in LISTS:
         kind = name.partition("_")[2].removesuffix("s")
         for shown in document[name]:
             part = store.get(kind, shown[f"{kind}_id"])
             if part is not None and (apart := _attach(space, shown, part)):
-                shown[_OWN] = apart
+                shown[OWN] = apart
     return document
 
 
@@ -122,140 +119,120 @@ def _attach(space: Space, shown: Document, resource: Resource) -> Document:
     return {"attached": apart} if apart else {}
 
 
-def _filled(store: Store, document: Any, kind: str, *, completed: bool | None) -> Document:
-    """A planted document with its ids and times; a state's tasks go to the service, as a query shows them."""
-    _object(document, f"a {kind}")
-    if given := [name for name in ("service_id", "state_id", "task_id", _OWN) if name in document]:
-        hint = "leave it out; PUT /__admin/ids sets the next ones"
-        raise MockcsError(f"a {kind} has {given[0]}, but the server gives the ids", hint=hint)
-    whole = {**document, f"{kind}_id": store.next_id(kind), "started": _timed(store, document.get("started", {}))}
-    if completed or "completed" in document:
-        whole["completed"] = _timed(store, document.get("completed", {}))
-    own = {"service": LISTS, "state": LISTS[2:], "task": ()}[kind]
-    if strange := [name for name in LISTS if name in document and name not in own]:
-        raise MockcsError(f"a {kind} cannot have {strange[0]}")
-    for name in own:
-        if name in document:
-            part, ended = name.removesuffix("s").partition("_")[2], name.startswith("completed")
-            whole[name] = [_filled(store, each, part, completed=ended) for each in _array(document[name], name)]
-    if kind == "service":
-        for state in (*whole.get(LISTS[0], ()), *whole.get(LISTS[1], ())):
-            for name in LISTS[2:]:
-                tasks = [{**task, "state_id": state["state_id"]} for task in state.pop(name, ())]
-                whole[name] = [*whole.get(name, ()), *tasks]
-    return whole
+def added(space: Space, store: Store, document: Any, place: str, places: Mapping[Key, str] = _NOWHERE) -> Resource:
+    """Store one service of a document with its parts, all of it checked before anything is stored.
 
-
-def _timed(store: Store, event: Any) -> Any:
-    return {"timestamp": text_of(store.now), **event} if isinstance(event, dict) else event
-
-
-def _add(space: Space, store: Store, document: Any, place: str) -> Resource:
-    """Store one service of a document with its parts, all of it checked before anything is stored."""
-    _check(space, _object(document, place), place)
+    `place` is that of the service in the document; `places` those of parts that do not stand where they came from.
+    """
+    check(space, object_of(document, place), place)
     if not {"customer_id", "contact_key"} & document.keys():
-        raise _wrong(place, "neither customer_id nor contact_key is given", "add one of them")
+        raise wrong(place, "neither customer_id nor contact_key is given", "add one of them")
     own = _own(document, place, *_TIMES)
-    parts = list(_parts(store, document, place))
+    parts = list(_parts(store, document, place, places))
     number = int(document["service_id"])
     if number < 0:
         raise MockcsError(f"{place}/service_id: it must not be negative")
     if store.get("service", number):
-        raise _wrong(f"{place}/service_id", f"there is a service {number} already")
+        raise wrong(f"{place}/service_id", f"there is a service {number} already")
+    service = _resource(space, ("service", number), document, number, place)
+    lifetime = space.regime.business.lifetime(service.type) or space.settings.expiration_ms
     service = replace(
-        _resource(space, "service", document, number, number),
-        expires=own.get("expires", store.now + space.settings.expiration_ms),
-        idle=own.get("idle"),
+        service,
+        expires=own.get("expires", store.now + lifetime),
+        idle=own.get("idle", idle_after(space.settings.auto_complete_after)),
         touched=own.get("touched", store.now),
     )
-    for part in [_resource(space, kind, part, int(part[f"{kind}_id"]), number) for kind, part in parts]:
+    for part in [_resource(space, key, part, number, where) for where, key, part in parts]:
         store.add(part)
     store.add(service)  # last, for a part that comes later would count as its being touched
     return service
 
 
-def _parts(store: Store, document: Document, place: str) -> Iterator[tuple[str, Document]]:
-    seen: set[tuple[str, int]] = set()
+def _parts(
+    store: Store, document: Document, place: str, places: Mapping[Key, str]
+) -> Iterator[tuple[str, Key, Document]]:
+    seen: set[Key] = set()
     for name in LISTS:
         kind, ended = name.removesuffix("s").partition("_")[2], name.startswith("completed")
         for number, part in enumerate(document.get(name, ())):
-            where = f"{place}/{name}/{number}"
+            key = (kind, int(part[f"{kind}_id"]))
+            where = places.get(key, f"{place}/{name}/{number}")
             _own(part, where)
             if ended is not ("completed" in part):
-                wrong = "lacks completed" if ended else "has completed"
-                raise _wrong(where, f"it {wrong}", f"a {kind} stands among the ones that it belongs to")
+                mistake = "lacks completed" if ended else "has completed"
+                raise wrong(where, f"it {mistake}", f"a {kind} stands among the ones that it belongs to")
             if within := [own for own in LISTS if own in part]:
-                raise _wrong(f"{where}/{within[0]}", "tasks stand in the lists of the service, with their state_id")
+                raise wrong(f"{where}/{within[0]}", "tasks stand in the lists of the service, with their state_id")
             if part.get("service_id", document["service_id"]) != document["service_id"]:
-                raise _wrong(f"{where}/service_id", "it is not the id of the service")
-            key = (kind, int(part[f"{kind}_id"]))
+                raise wrong(f"{where}/service_id", "it is not the id of the service")
             if key in seen or store.get(*key):
-                raise _wrong(f"{where}/{kind}_id", f"there is a {kind} {key[1]} already")
+                raise wrong(f"{where}/{kind}_id", f"there is a {kind} {key[1]} already")
             seen.add(key)
-            yield kind, part
+            yield where, key, part
 
 
 def _own(document: Document, place: str, *times: str) -> Document:
     """What stands under `__mockcs`, checked: these times in milliseconds, and attached data."""
-    own = _object(document.get(_OWN, {}), f"{place}/{_OWN}")
+    own = object_of(document.get(OWN, {}), f"{place}/{OWN}")
     for name, value in own.items():
         if name == "attached":
-            _object(value, f"{place}/{_OWN}/attached")
+            object_of(value, f"{place}/{OWN}/attached")
         elif name not in times:
-            raise _wrong(f"{place}/{_OWN}/{name}", f"it may have {', '.join((*times, 'attached'))}")
-        elif isinstance(value, bool) or not isinstance(value, int):
-            raise _wrong(f"{place}/{_OWN}/{name}", "it must be a whole number of milliseconds")
+            raise wrong(f"{place}/{OWN}/{name}", f"it may have {', '.join((*times, 'attached'))}")
+        elif isinstance(value, bool) or not isinstance(value, int | None if name == "idle" else int):
+            raise wrong(f"{place}/{OWN}/{name}", "it must be a whole number of milliseconds")
     return own
 
 
-def _check(space: Space, document: Document, place: str) -> None:
+def check(space: Space, document: Document, place: str) -> None:
     bare = _without(document)
     bare |= {name: [_without(each) for each in bare[name]] for name in LISTS if _is_objects(bare.get(name))}
     found = violations_of(space.validators, _API, "service", frozenset(), bare)
     if found:
-        raise _wrong(place + found[0].pointer, found[0].message, found[0].fix)
+        raise wrong(place + found[0].pointer, found[0].message, found[0].fix)
 
 
-def _wrong(place: str, sentence: str, hint: str = "") -> MockcsError:
+def wrong(place: str, sentence: str, hint: str = "") -> MockcsError:
     where = place.strip("/")
     return MockcsError(f"{where}: {sentence}" if where else sentence, hint)
 
 
 def _without(part: Document) -> Document:
-    return {name: value for name, value in part.items() if name != _OWN}
+    return {name: value for name, value in part.items() if name != OWN}
 
 
 def _is_objects(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(each, dict) for each in value)
 
 
-def _resource(space: Space, kind: str, document: Document, number: int, service_id: int) -> Resource:
+def _resource(space: Space, key: Key, document: Document, service_id: int, place: str) -> Resource:
+    kind, number = key
     known = space.manual.names(_API, kind)
     members = {name: value for name, value in document.items() if name in known and name not in _HELD}
     broken: list[Violation] = []
-    members = space.regime.business.as_ids(kind, members, "", broken)
+    members = space.regime.business.as_ids(kind, members, place, broken)
     if broken:
-        raise _wrong(f"{kind} {number}{broken[0].pointer}", broken[0].message, broken[0].fix)
+        raise wrong(broken[0].pointer, broken[0].message, broken[0].fix)
     attached = {name: value for name, value in document.items() if name not in known and name not in _HELD}
-    attached |= document.get(_OWN, {}).get("attached", {})
+    attached |= document.get(OWN, {}).get("attached", {})
     state_id = document.get("state_id") if kind == "task" else None
     return Resource(kind, number, members, attached, service_id, None if state_id is None else int(state_id))
 
 
 def _schemas(space: Space, document: Any) -> Iterator[tuple[tuple[str, str], bytes]]:
-    for kinds, schemas in _object(document, "extension_schemas").items():
+    for kinds, schemas in object_of(document, "extension_schemas").items():
         kind = kinds.removesuffix("s")
         if kinds not in [f"{each}s" for each in KINDS]:
-            raise _wrong(f"extension_schemas/{kinds}", "it may have services, states, tasks")
+            raise wrong(f"extension_schemas/{kinds}", "it may have services, states, tasks")
         seen: set[str] = set()
-        for number, schema in enumerate(_array(schemas, f"extension_schemas/{kinds}")):
+        for number, schema in enumerate(array_of(schemas, f"extension_schemas/{kinds}")):
             place = f"extension_schemas/{kinds}/{number}"
             found = violations_of(space.validators, "8.1", "extension_schema", frozenset(), schema)
             if found:
-                raise _wrong(place + found[0].pointer, found[0].message, found[0].fix)
+                raise wrong(place + found[0].pointer, found[0].message, found[0].fix)
             name = schema["name"].casefold()
             if name in seen:
-                raise _wrong(f"{place}/name", f"there is a schema {schema['name']} already")
+                raise wrong(f"{place}/name", f"there is a schema {schema['name']} already")
             seen.add(name)
             yield (kind, name), pack(full_form(schema))
 
@@ -268,7 +245,7 @@ def _choice(space: Space, name: str, value: Any) -> str:
 
 
 def _ids(document: Any) -> Ids:
-    given = _object(document, "ids")
+    given = object_of(document, "ids")
     for kind, number in given.items():
         if kind not in LARGEST:
             raise MockcsError(f"ids/{kind}: there are ids of {', '.join(LARGEST)}")
@@ -280,7 +257,7 @@ def _ids(document: Any) -> Ids:
 def _clock(document: Any) -> Clock:
     clock = Clock()
     if document is not None:
-        given = _object(document, "clock")
+        given = object_of(document, "clock")
         now = str(given.get("now"))
         if given.keys() != {"now", "frozen"} or given["frozen"] is not True or not _TIME.fullmatch(now):
             raise MockcsError('clock: it must be {"now": "2009-05-12T12:05:12.145Z", "frozen": true}')
@@ -288,13 +265,13 @@ def _clock(document: Any) -> Clock:
     return clock
 
 
-def _object(value: Any, place: str) -> Document:
+def object_of(value: Any, place: str) -> Document:
     if not isinstance(value, dict):
         raise MockcsError(f"{place.strip('/') or 'the service'}: it must be a JSON object")
     return value
 
 
-def _array(value: Any, place: str) -> list[Any]:
+def array_of(value: Any, place: str) -> list[Any]:
     if not isinstance(value, list):
         raise MockcsError(f"{place}: it must be a JSON array")
     return value

@@ -14,7 +14,7 @@ from mockcs.ids import KINDS
 from mockcs.messages import Document
 from mockcs.schemas import Validators
 from mockcs.settings import Settings
-from mockcs.space import Snapshot, Space, Waiting
+from mockcs.space import Space, Waiting
 from mockcs.terms import Regime
 
 LONGEST = 128
@@ -46,7 +46,7 @@ class Spaces:
         self._regime = Regime.beginning(manual, validators, settings)
         self._lock = threading.Lock()
         self._closed = False
-        self._beginning: Snapshot | None = None
+        self._begin: Callable[[Space], object] | None = None
         self._spaces = {DEFAULT: self._new(DEFAULT)}
 
     def __len__(self) -> int:
@@ -85,14 +85,23 @@ class Spaces:
             raise MockcsError(f"there is no space {name!r}", hint="GET /__admin/spaces lists them", status=404)
         space.close()
 
-    def begin_with(self, restore: Callable[[Space], None]) -> None:
-        """Let every space begin with the state that `restore` puts into one; readings of the settings go before it."""
-        first = self._new(DEFAULT)
-        restore(first)
+    def begin_with(self, restore: Callable[[Space], None], *, timed: bool) -> None:
+        """Let every space begin with the state that `restore` puts into one; readings of the settings go before it.
+
+        What is not `timed` begins with each space anew, its lifetimes with it.
+        """
+        first = self._restored(self._spaces[DEFAULT], restore)
+        if timed:
+            snapshot = first.snapshot()
+            self._begin = lambda space: space.go_back(snapshot)
+        else:
+            self._begin = lambda space: self._restored(space, restore)
+
+    def _restored(self, space: Space, restore: Callable[[Space], None]) -> Space:
+        restore(space)
         for reading, choice in self.settings.reading.items():
-            first.choose(reading, choice)
-        self._beginning = first.snapshot()
-        self._spaces[DEFAULT] = self._new(DEFAULT)
+            space.choose(reading, choice)
+        return space
 
     def reset(self, space: Space) -> Document:
         """Put a new world in the place of this one; returns what was removed.
@@ -129,8 +138,8 @@ class Spaces:
 
     def _new(self, name: str) -> Space:
         space = Space(name, self.manual, self._validators, self.settings, self._masks, self._waiting, self._regime)
-        if self._beginning is not None:
-            space.go_back(self._beginning)
+        if self._begin is not None:
+            self._begin(space)
         return space
 
     def open(self) -> None:

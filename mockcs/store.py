@@ -189,7 +189,8 @@ class Store:
             return
         if old is None or new.expires != old.expires:
             self._note_due(new, _EXPIRE)
-        if new.idle is not None and (old is None or new.idle != old.idle):
+        # Touched earlier than before, as when the clock was set back, it is due earlier.
+        if new.idle is not None and (old is None or new.idle != old.idle or new.touched < old.touched):
             self._idle.add(new.id)
             self._note_due(new, _COMPLETE)
 
@@ -280,7 +281,7 @@ class Store:
 
 def _due_time(service: Resource, kind: int) -> int | None:
     if kind == _EXPIRE:
-        return None if service.expires is None else max(service.expires, 0)
+        return service.expires
     return service.touched + service.idle if service.idle is not None and service.active else None
 
 

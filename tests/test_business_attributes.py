@@ -292,9 +292,9 @@ def test_what_is_planted_is_mapped_like_what_is_started(configured: Mock) -> Non
 @pytest.mark.parametrize(
     ("members", "place"),
     [
-        ({"service_type": "Nope"}, "service 1/service_type"),
-        ({"started": {"media_type": "Nope"}}, "service 1/started/media_type"),
-        ({"active_states": [{"state_type": "Nope"}]}, "state 1/state_type"),
+        ({"service_type": "Nope"}, "service_type"),
+        ({"started": {"media_type": "Nope"}}, "started/media_type"),
+        ({"active_states": [{"state_type": "Nope"}]}, "active_states/0/state_type"),
     ],
 )
 def test_what_is_planted_with_an_unknown_value_is_refused_whole(
@@ -305,6 +305,15 @@ def test_what_is_planted_with_an_unknown_value_is_refused_whole(
     reply = configured.post("/__admin/services", {"customer_id": "C1", **members})
     assert (reply.status, reply.json["error"].startswith(place)) == (400, True), reply.json
     assert configured.get("/__admin/state").json == before
+
+
+def test_a_planted_service_lives_as_long_as_its_type_says(configured: Mock) -> None:
+    configured.reset()
+    assert configured.put("/__admin/clock", {"frozen": True}).status == 200
+    for service_type in ("Sales", "Bill Payment"):
+        planted = {"customer_id": "C1", "service_type": service_type}
+        assert configured.post("/__admin/services", planted).status == 201
+    assert configured.post("/__admin/clock/advance", {"seconds": 7200}).json["expired"] == [2]
 
 
 def test_a_refused_composite_start_tells_all_that_is_wrong(configured: Mock) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mockcs.app import create_app
+from mockcs.server import Server
 from mockcs.settings import Settings
 from tests.conftest import Door, Mock
 from tests.histories import HISTORIES, NOON, Step, World
@@ -248,3 +251,64 @@ def test_one_part_of_a_list_that_is_no_object_is_named(mock: Mock) -> None:
 def test_a_planted_service_is_refused_with_the_place_in_it(mock: Mock) -> None:
     reply = mock.post("/__admin/services", {"service_type": 1, "customer_id": 5})
     assert (reply.status, reply.json["error"].partition(":")[0]) == (400, "customer_id")
+
+
+TWO_TASKS = {"active_tasks": [{}], "active_states": [{"active_tasks": [{}, {"task_type": []}]}]}
+PLACES: list[tuple[dict[str, Any], str]] = [
+    (TWO_TASKS, "active_states/0/active_tasks/1/task_type"),
+    ({"active_states": [5]}, "active_states/0"),
+    ({"active_states": [{"active_tasks": 5}]}, "active_states/0/active_tasks"),
+    ({"active_states": [{"state_id": 4}]}, "active_states/0"),
+    ({"completed_tasks": [{}, {"active_states": []}]}, "completed_tasks/1"),
+]
+
+
+@pytest.mark.parametrize(("members", "place"), PLACES)
+def test_a_planted_part_is_refused_with_the_place_that_it_was_sent_at(mock: Mock, members: Any, place: str) -> None:
+    before = mock.state()
+    reply = mock.post("/__admin/services", {"customer_id": "C1", **members})
+    assert (reply.status, reply.json["error"].partition(":")[0]) == (400, place)
+    assert mock.state() == before
+
+
+def test_attached_data_that_a_reading_shows_in_started_comes_back_as_attached_data(gms: Door) -> None:
+    gms.mock.read_as(extensions_placement="started")
+    service = gms.start_service(Feedback={"rating": 7})
+    gms.start_state(service, Mood="fine")
+    whole = gms.get(f"/services/{service}?extensions=*&active_states=true").json
+    assert whole["started"]["Feedback"] == {"rating": 7}
+    state = {name: value for name, value in whole["active_states"][0].items() if name != "state_id"}
+    copy = {name: value for name, value in whole.items() if name != "service_id"} | {"active_states": [state]}
+    planted = gms.mock.post("/__admin/services", copy).json["service_id"]
+    assert "Feedback" not in gms.get(f"/services/{planted}").json["started"]
+    assert gms.get(f"/services/{planted}?extensions=*&active_states=true").json["started"] == whole["started"]
+    assert gms.request("PUT", f"/services/{planted}/extensions/Feedback", {"rating": 8}).status == 200
+    assert gms.get(f"/services/{planted}?extensions=Feedback").json["started"]["Feedback"] == {"rating": 8}
+
+
+def test_what_is_over_by_the_time_of_a_document_is_not_in_the_answer(mock: Mock) -> None:
+    assert mock.post("/__admin/services", {"customer_id": "C1"}).status == 201
+    state = mock.get("/__admin/state").json
+    state["services"][0]["__mockcs"]["expires"] = 0
+    assert mock.put("/__admin/state", state).json["services"] == mock.get("/__admin/state").json["services"] == []
+
+
+def test_the_next_ids_are_those_that_were_answered(gms: Door) -> None:
+    for _ in range(3):
+        gms.start_service()
+    assert gms.mock.put("/__admin/ids", {"service": 2}).json["service"] == 4
+    assert gms.request("DELETE", "/services/2").status == 200
+    assert gms.mock.get("/__admin/ids").json["service"] == 4
+    assert gms.start_service() == 4
+
+
+def test_a_space_begins_with_the_lifetimes_of_a_state_file_anew(tmp_path: Path) -> None:
+    file = tmp_path / "state.json"
+    file.write_text(json.dumps({"services": [SERVICE]}), encoding="utf-8")
+    with Server(Settings(state=str(file), expiration="1s")) as cs:
+        mock = Mock(cs.base_url)
+        while mock.get("/__admin/services").json["services"]:
+            pass
+        assert [each["service_id"] for each in mock.get("/__space/new/__admin/services").json["services"]] == [1]
+        assert mock.post("/__admin/reset").status == 200
+        assert [each["service_id"] for each in mock.get("/__admin/services").json["services"]] == [1]

@@ -251,11 +251,51 @@ def test_the_event_goes_before_the_option_and_8_1_follows_the_option(idle: Mock)
     assert due(idle, 3600) == ([], [4])
 
 
+def test_a_planted_service_follows_the_option_and_a_state_keeps_what_it_tells(idle: Mock) -> None:
+    idle.reset()
+    freeze(idle)
+    assert idle.post("/__admin/services", {"customer_id": "C1"}).status == 201
+    assert due(idle, 3599) == ([], [])
+    state = idle.get("/__admin/state").json
+    never = {**state["services"][0], "service_id": 2, "__mockcs": {**state["services"][0]["__mockcs"], "idle": None}}
+    state["services"].append(never)
+    state["ids"]["service"] = 3
+    assert idle.put("/__admin/state", state).json == state
+    assert due(idle, 3600) == ([], [1])
+
+
 def test_without_event_and_option_nothing_is_ended(door: Door) -> None:
     freeze(door.mock)
     service = door.start_service()
     assert due(door.mock, 5 * YEAR - 1) == ([], [])
     assert "completed" not in shown(door, f"/services/{service}")
+
+
+def test_an_idle_service_that_is_touched_in_an_earlier_time_is_ended_by_that_time(gms: Door) -> None:
+    freeze(gms.mock, "2026-01-10T12:00:00.000Z")
+    service = gms.start_service(auto_complete_after=60)
+    freeze(gms.mock)
+    gms.start_task(service)
+    assert due(gms.mock, 59) == ([], [])
+    assert due(gms.mock, 1) == ([], [service])
+    assert shown(gms, f"/services/{service}")["completed"]["timestamp"] == "2026-01-01T12:01:00.000Z"
+
+
+def test_a_service_expires_also_before_1970(gms: Door) -> None:
+    freeze(gms.mock, "1960-01-01T12:00:00.000Z")
+    service = gms.start_service(ttl=60)
+    assert due(gms.mock, 59) == ([], [])
+    assert due(gms.mock, 1) == ([service], [])
+
+
+def test_what_was_due_is_carried_out_before_the_clock_is_set_back(gms: Door) -> None:
+    freeze(gms.mock)
+    gms.start_service(expiration_time="2026-01-01T12:00:00.100Z")
+    assert clock(gms.mock, frozen=False).status == 200
+    while gms.mock.get("/__admin/clock").json["now"] < "2026-01-01T12:00:00.100Z":
+        pass
+    assert clock(gms.mock, now=NOON, frozen=True).status == 200
+    assert left(gms.mock) == []
 
 
 def test_what_falls_due_at_once_happens_in_order_of_time_and_then_of_id(gms: Door) -> None:

@@ -9,7 +9,8 @@ from mockcs.errors import MockcsError
 from mockcs.ids import KINDS, LARGEST, Ids, number_of, written
 from mockcs.index import history
 from mockcs.messages import Document
-from mockcs.portable import plant, restore, state_of
+from mockcs.planting import plant
+from mockcs.portable import restore, state_of
 from mockcs.resources import EVERYTHING, View
 from mockcs.store import Resource
 
@@ -65,6 +66,7 @@ def put_state() -> Response:
     document = body()
     with settled() as world:
         restore(world, document)
+        world.settle()  # by the time that the document brings
         return answer(state_of(world))
 
 
@@ -114,9 +116,10 @@ def set_ids() -> Response:
     for kind, number in document.items():
         if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= LARGEST[kind]:
             raise MockcsError(f"the next {kind} id must be a whole number from 0 to {LARGEST[kind]}")
-    with locked():
-        before = space().store.ids
-        space().store.ids = Ids(**{kind: document.get(kind, getattr(before, kind)) for kind in KINDS})
+    with locked() as world:
+        before = world.store.ids
+        world.store.ids = Ids(**{kind: document.get(kind, getattr(before, kind)) for kind in KINDS})
+        world.store.ids = world.store.free_ids()  # what is answered stays so
     return ids()
 
 
