@@ -89,7 +89,7 @@ def _begun(settings: Settings) -> tuple[_Rules, Spaces]:
     if settings.state:
         document = read_state(settings.state)
         try:
-            spaces.begin_with(partial(restore, document=document), timed=is_timed(document))
+            spaces.begin_with(partial(restore, document=document), partial(is_timed, document))
         except MockcsError as error:
             raise MockcsError(f"{settings.state}: {error}", hint=error.hint) from error
     return rules, spaces

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
 from mockcs.errors import MockcsError
-from mockcs.front import Environ, StartResponse, Wsgi
+from mockcs.front import DRAINED, Environ, StartResponse, Wsgi
 
+_CHUNK = 64 * 2**10
 _PATIENCE = 1.0  # seconds without any body beginning or coming to its end
 
 
@@ -21,7 +23,8 @@ class Bodies:
     """A WSGI app that reads so many bodies at one time, however many are begun.
 
     Beyond that a request waits for a place, a second at the most, and is a 503 when it gets none: at once when no body
-    has moved for that long, so that it holds no thread.
+    has moved for that long, so that it holds no thread. What the app has answered without reading the body, is read all
+    the same: granian would else break the next request of the connection.
     """
 
     def __init__(self, app: Wsgi, most: int) -> None:
@@ -31,7 +34,11 @@ class Bodies:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer as the app does."""
         if "HTTP_TRANSFER_ENCODING" in environ or environ.get("CONTENT_LENGTH", "0") not in ("", "0"):
-            environ["wsgi.input"] = _Bounded(environ["wsgi.input"], self._places)
+            body = environ["wsgi.input"] = _Bounded(environ["wsgi.input"], self._places)
+            answer = self._app(environ, start_response)
+            if "HTTP_EXPECT" not in environ:  # else the answer keeps the client from sending it
+                body.drain()
+            return answer
         return self._app(environ, start_response)
 
 
@@ -62,14 +69,23 @@ class _Places:
 class _Bounded:
     """The body of one request, read when there is a place."""
 
-    __slots__ = ("_places", "_stream")
+    __slots__ = ("_begun", "_places", "_stream")
 
     def __init__(self, stream: _Input, places: _Places) -> None:
         self._stream = stream
         self._places = places
+        self._begun = False
+
+    def drain(self) -> None:
+        """Read what nobody has begun to read."""
+        left = 0 if self._begun else DRAINED
+        with suppress(MockcsError, OSError):  # too many others are still to come, or the client has gone
+            while left > 0 and (chunk := self.read(_CHUNK)):
+                left -= len(chunk)
 
     def read(self, *size: int) -> bytes:
         """So many bytes of it, or all; MockcsError when too many others are still to come."""
+        self._begun = True
         try:
             self._places.take()
         except Empty:

@@ -228,7 +228,10 @@ def check(folder: str) -> None:
     """Say which JSON Schemas differ from the tables. Exit with 1 if any does."""
     from mockcs import schemas as generator  # noqa: PLC0415 - see build
 
-    found = generator.stale(documented.read(folder))
+    try:
+        found = generator.stale(documented.read(folder))
+    except OSError as error:
+        raise MockcsError(f"{error.filename or folder} cannot be read: {error.strerror}") from error
     for path in found:
         again = " ".join(["mockcs schemas build", *([folder] if folder else [])])
         click.echo(f"{path} differs from its table; `{again}` writes it anew", err=True)

@@ -29,7 +29,7 @@ class Fresh(Client):
             name = f"{self._root.space}.{space}"
             digest = hashlib.sha256(name.encode()).hexdigest()
             space = name if len(name) <= LONGEST or len(space) > LONGEST else f"{self._root.space}.{digest[:32]}"
-        known = self._spaces.get(space or DEFAULT)
+        known = self._spaces.get(DEFAULT if space is None else space)
         if known is not None:
             return known
         other = Fresh(super().of(space), shared=self._shared)
@@ -45,7 +45,8 @@ class Fresh(Client):
 
     def forget_space(self) -> None:
         """Do away with the space. A documented rule that was broken in it fails the test all the same."""
-        self._refused, self._lost = self._broken(0)
+        if self.space in self.ask("GET", "/spaces")["spaces"]:  # the default one is reset, which keeps them too
+            self._refused, self._lost = self._broken(0)
         super().forget_space()
 
     def forget(self) -> None:

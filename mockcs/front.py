@@ -33,7 +33,8 @@ _PREFIX = "/__space/"
 _HEADER = "HTTP_MOCKCS_SPACE"
 _VERSION = ("Mockcs-Version", __version__)
 _CHUNK = 64 * 2**10
-_DRAINED = 64 * 2**20  # what is read of a body that is refused for its size before the connection is given up
+DRAINED = 64 * 2**20
+"""How many bytes are read of a body that nobody wants, before the connection is given up."""
 _DIGITS = 15
 _FLUSHED = 0.05
 _NO_CONTENT = 204
@@ -61,20 +62,13 @@ class Front:
         if path.startswith(_ADMIN) or path == ADMIN:
             return self._administered(name, environ, path, prefix, start_response)
         try:
-            space = self._space(name, environ)
+            space = self._spaces.space(name)
             request = _request_of(environ, path, prefix, space)
         except MockcsError as error:
             body = dumps({"error": str(error), "hint": error.hint})
             return _sent(Response(error.status, (("Content-Type", "application/json"),), body), environ, start_response)
         call, response = answer(self._routes, space, request)
         return _sent(response, environ, start_response, ("Mockcs-Call", str(call)))
-
-    def _space(self, name: str, environ: Environ) -> Space:
-        try:
-            return self._spaces.space(name)
-        except MockcsError:
-            drain(environ)
-            raise
 
     def _administered(
         self, name: str, environ: Environ, path: str, prefix: str, start_response: StartResponse
@@ -149,11 +143,6 @@ def _request_of(environ: Environ, path: str, prefix: str, space: Space) -> Reque
     return Request(environ["REQUEST_METHOD"], path, query, headers, body, size, digest, whole, base_url, prefix)
 
 
-def drain(environ: Environ) -> None:
-    """Read the body of a request that is refused without it: what is left of it would break the next request."""
-    _body_of(environ, 0)
-
-
 def _body_of(environ: Environ, max_body: int) -> tuple[bytes, int, str | None, bool]:
     """The body, its size, the digest of one that is too large to keep, and whether it came whole."""
     # Chunks go before a length, and without either there is no body (RFC 9112, 6.3).
@@ -168,7 +157,7 @@ def _body_of(environ: Environ, max_body: int) -> tuple[bytes, int, str | None, b
     kept: list[bytes] = []
     size, digest = 0, None
     try:
-        most = max(_DRAINED, max_body + 1)
+        most = max(DRAINED, max_body + 1)
         while size < most and (length is None or size < length):
             chunk = read(_CHUNK if length is None else min(_CHUNK, length - size))
             size += len(chunk)

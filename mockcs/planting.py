@@ -9,7 +9,7 @@ from mockcs.clock import text_of
 from mockcs.errors import MockcsError
 from mockcs.ids import Ids
 from mockcs.messages import Document
-from mockcs.portable import OWN, Key, added, array_of, check, object_of, wrong
+from mockcs.portable import HELD, OWN, Key, added, array_of, check, object_of, wrong
 from mockcs.resources import LISTS
 from mockcs.space import Space
 from mockcs.store import Resource, Store
@@ -40,6 +40,7 @@ class _Filling:
 
     def __init__(self, space: Space, places: dict[Key, str]) -> None:
         self._store: Store = space.store
+        self._manual = space.manual
         self._known = space.manual.names("8.5", "started")
         self._in_started = space.readings("8.5")["extensions-placement"] == "started"
         self._places = places
@@ -57,7 +58,8 @@ class _Filling:
         whole = {**document, f"{kind}_id": number, "started": started}
         if self._in_started and isinstance(started, dict):
             # The reading shows attached data there, and so it comes back.
-            whole |= {name: started.pop(name) for name in list(started) if name not in self._known}
+            known = self._known | self._manual.names("8.5", kind) | HELD | document.keys()
+            whole |= {name: started.pop(name) for name in list(started) if name not in known}
         if completed or "completed" in document:
             whole["completed"] = self._timed(document.get("completed", {}))
         for name in _OWN_LISTS[kind]:

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from mockcs.aggregate import idle_after
-from mockcs.clock import Clock, milliseconds_of, text_of
+from mockcs.clock import BEGINNING, END, Clock, milliseconds_of, text_of
 from mockcs.errors import MockcsError
 from mockcs.extensions import full_form
 from mockcs.ids import KINDS, LARGEST, Ids
@@ -27,7 +27,7 @@ MEMBERS = ("services", "extension_schemas", "ids", "server_mode", "readings", "c
 _API = "8.5"  # the generation with the wider tables: attached data of any JSON type
 OWN = "__mockcs"  # what no query shows: deadlines, and attached data under the name of a documented member
 _TIMES = ("expires", "idle", "touched")
-_HELD = frozenset({"service_id", "state_id", "task_id", OWN, *LISTS})
+HELD = frozenset({"service_id", "state_id", "task_id", OWN, *LISTS})
 _BARE = replace(EVERYTHING, extensions=())
 _TIME = re.compile(str(DATE_TIME["pattern"]))
 Key = tuple[str, int]
@@ -82,7 +82,9 @@ def restore(space: Space, document: Document) -> None:
 def is_timed(document: Document) -> bool:
     """Whether a checked document tells all times itself, so that it makes no difference when it is put in place."""
     services = document.get("services", ())
-    return "clock" in document or all({"expires", "touched"} <= each.get(OWN, {}).keys() for each in services)
+    return document.get("clock") is not None or all(
+        {"expires", "touched"} <= each.get(OWN, {}).keys() for each in services
+    )
 
 
 def read_state(path: str) -> Document:
@@ -113,7 +115,7 @@ def _shown(space: Space, service: Resource) -> Document:
 
 def _attach(space: Space, shown: Document, resource: Resource) -> Document:
     """Show the attached data; returns what has to stand apart, for it would come back as a documented member."""
-    reserved = space.manual.names(_API, resource.kind) | _HELD
+    reserved = space.manual.names(_API, resource.kind) | HELD
     shown.update({name: value for name, value in resource.extensions.items() if name not in reserved})
     apart = {name: value for name, value in resource.extensions.items() if name in reserved}
     return {"attached": apart} if apart else {}
@@ -181,6 +183,10 @@ def _own(document: Document, place: str, *times: str) -> Document:
             raise wrong(f"{place}/{OWN}/{name}", f"it may have {', '.join((*times, 'attached'))}")
         elif isinstance(value, bool) or not isinstance(value, int | None if name == "idle" else int):
             raise wrong(f"{place}/{OWN}/{name}", "it must be a whole number of milliseconds")
+        elif name == "touched" and not BEGINNING <= value <= END:
+            raise wrong(f"{place}/{OWN}/{name}", "it must lie in the years 1 to 9999")
+        elif name == "idle" and (value or 0) < 0:
+            raise wrong(f"{place}/{OWN}/{name}", "it must not be negative")
     return own
 
 
@@ -208,12 +214,12 @@ def _is_objects(value: Any) -> bool:
 def _resource(space: Space, key: Key, document: Document, service_id: int, place: str) -> Resource:
     kind, number = key
     known = space.manual.names(_API, kind)
-    members = {name: value for name, value in document.items() if name in known and name not in _HELD}
+    members = {name: value for name, value in document.items() if name in known and name not in HELD}
     broken: list[Violation] = []
     members = space.regime.business.as_ids(kind, members, place, broken)
     if broken:
         raise wrong(broken[0].pointer, broken[0].message, broken[0].fix)
-    attached = {name: value for name, value in document.items() if name not in known and name not in _HELD}
+    attached = {name: value for name, value in document.items() if name not in known and name not in HELD}
     attached |= document.get(OWN, {}).get("attached", {})
     state_id = document.get("state_id") if kind == "task" else None
     return Resource(kind, number, members, attached, service_id, None if state_id is None else int(state_id))

@@ -205,14 +205,15 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 
 def _timeline(client: Fresh) -> str:
-    from mockcs.report import NO_CALL  # noqa: PLC0415 - only a failed test pays for it
+    from mockcs.report import NO_CALL, headed  # noqa: PLC0415 - only a failed test pays for it
 
     try:
         told = {each.space: _of_space(each) for each in client.all}
     except Exception as error:  # noqa: BLE001 - whatever it is, the test's own error must still be told
         return str(error)
     texts = {space: text for space, text in told.items() if text != NO_CALL}
-    named = (text if space == client.space else f"in the space {space}:\n{text}" for space, text in texts.items())
+    own = f"{client.space}."  # which --mockcs-url puts before the names that a test gives
+    named = (text if of == client.space else headed(str(of).removeprefix(own), text) for of, text in texts.items())
     return "\n".join(named) or NO_CALL
 
 

@@ -84,6 +84,11 @@ def timeline(calls: Sequence[Call], evicted: int = 0) -> str:
     return "\n".join([*earlier, *(line for row in shown for line in _told(*row))])
 
 
+def headed(space: str, text: str) -> str:
+    """What is told of another space, under its name."""
+    return f"{_wrapped(0, f'in the space {space}:')}\n{text}"
+
+
 def _kind(call: Call) -> tuple[Any, ...]:
     """What calls that are told in one line have in common; nobody has the number of a call with more to tell."""
     more = call.changes or call.violations or call.advice or call.fault is not None

@@ -84,7 +84,7 @@ def stale(manual: Manual) -> list[Path]:
     return sorted(
         path
         for path in found | set(wanted)
-        if path not in wanted or path not in found or path.read_text(encoding="utf-8") != wanted[path]
+        if path not in wanted or path not in found or path.read_bytes() != wanted[path].encode()
     )
 
 

@@ -85,13 +85,13 @@ class Spaces:
             raise MockcsError(f"there is no space {name!r}", hint="GET /__admin/spaces lists them", status=404)
         space.close()
 
-    def begin_with(self, restore: Callable[[Space], None], *, timed: bool) -> None:
+    def begin_with(self, restore: Callable[[Space], None], is_timed: Callable[[], bool]) -> None:
         """Let every space begin with the state that `restore` puts into one; readings of the settings go before it.
 
-        What is not `timed` begins with each space anew, its lifetimes with it.
+        A state that is not timed begins with each space anew, its lifetimes with it.
         """
         first = self._restored(self._spaces[DEFAULT], restore)
-        if timed:
+        if is_timed():
             snapshot = first.snapshot()
             self._begin = lambda space: space.go_back(snapshot)
         else:

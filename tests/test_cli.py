@@ -153,6 +153,14 @@ def test_schemas_that_cannot_be_written_are_one_sentence_and_exit_code_2(folder:
     found = run("schemas", "build", str(folder))
     assert (found.exit_code, found.stdout) == (2, "")
     assert found.stderr.startswith(f"mockcs: {path} cannot be written: ")
+    assert run("schemas", "check", str(folder)).stderr.startswith(f"mockcs: {path} cannot be read: ")
+
+
+def test_a_schema_that_is_no_text_differs_and_is_written_anew(folder: Path) -> None:
+    (folder / "8.5" / "state.schema.json").write_bytes(b"\xff\xfe")
+    assert run("schemas", "check", str(folder)).exit_code == 1
+    assert run("schemas", "build", str(folder)).exit_code == 0
+    assert run("schemas", "check", str(folder)).exit_code == 0
 
 
 @pytest.mark.slow

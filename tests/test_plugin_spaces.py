@@ -83,6 +83,27 @@ def test_a_broken_rule_stays_known_when_its_space_is_forgotten(
     assert served.get("/__admin/spaces").json["spaces"] == ["default"]
 
 
+def test_a_broken_rule_in_a_space_that_is_forgotten_is_told_once(tester: pytest.Pytester) -> None:
+    result = run(tester, f"def test_it(mockcs):\n    {BROKEN}\n    mockcs.forget_space()\n    mockcs.forget_space()")
+    assert "the application broke 1 documented rule:" in told(result)
+
+
+def test_a_space_that_is_not_there_cannot_be_forgotten_nor_have_no_name(tester: pytest.Pytester) -> None:
+    twice = "other = mockcs.of('x')\n    other.reset()\n    other.forget_space()"
+    wrong = "with pytest.raises(MockcsError):\n        "
+    test = f"    {twice}\n    {wrong}other.forget_space()\n    {wrong}mockcs.of('')"
+    run(tester, f"from mockcs import MockcsError\ndef test_it(mockcs):\n{test}").assert_outcomes(passed=1)
+
+
+def test_the_name_of_a_space_in_a_report_is_the_one_that_the_test_gave(tester: pytest.Pytester, served: Mock) -> None:
+    name = "the-second-tenant-of-the-application-" + "x" * 20
+    calls = f"{BROKEN.replace('mockcs', 'other')}\n    assert 0"
+    suite = f"def test_it(mockcs):\n    other = mockcs.of('{name}')\n    {calls}"
+    found = section(run(tester, suite, "--mockcs-url", served.base_url))
+    assert "".join(found[:2]).replace(" ", "") == f"inthespace{name}:"
+    assert max(map(len, found)) <= 80
+
+
 def test_a_client_of_a_space_is_one_for_the_whole_test(tester: pytest.Pytester) -> None:
     same = "assert mockcs.of('x') is mockcs.of('x')\n    assert mockcs.of(None) is mockcs.of('default') is mockcs"
     run(tester, f"def test_it(mockcs):\n    {same}").assert_outcomes(passed=1)

@@ -11,7 +11,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from mockcs import Client, create_app
+from mockcs import Client, MockcsError, create_app
 from tests.conftest import PREFIXES
 
 # Later Pythons warn of a fork beside threads; pytest-flask forks, and other tests have their server threads.
@@ -108,3 +108,10 @@ def test_a_live_server_serves_spaces_too(live: Client) -> None:
 def test_the_test_client_may_use_the_admin_api_beside_a_live_server(live: Client, client: FlaskClient) -> None:
     assert live.ask("GET", "/health")["status"] == "ready"
     assert client.post("/__admin/reset").status_code == 200
+
+
+def test_a_live_server_answers_expectations_that_fail_and_what_is_refused(live: Client) -> None:
+    with pytest.raises(AssertionError, match="no other call came"):
+        live.assert_called("start_service")
+    with pytest.raises(MockcsError, match="nope"):
+        live.fail("nope")

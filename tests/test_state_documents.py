@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mockcs.app import create_app
+from mockcs.errors import MockcsError
 from mockcs.server import Server
 from mockcs.settings import Settings
 from tests.conftest import Door, Mock
@@ -284,6 +285,44 @@ def test_attached_data_that_a_reading_shows_in_started_comes_back_as_attached_da
     assert gms.get(f"/services/{planted}?extensions=*&active_states=true").json["started"] == whole["started"]
     assert gms.request("PUT", f"/services/{planted}/extensions/Feedback", {"rating": 8}).status == 200
     assert gms.get(f"/services/{planted}?extensions=Feedback").json["started"]["Feedback"] == {"rating": 8}
+
+
+HARMLESS: list[dict[str, Any]] = [
+    {"service_id": 77},
+    {"__mockcs": {"expires": 1}},
+    {"customer_id": "C9"},
+    {"completed": {"timestamp": NOON}},
+    {"active_states": [{"state_id": 500, "started": {"timestamp": NOON}}]},
+    {"started": 1},
+]
+
+
+@pytest.mark.parametrize("started", HARMLESS, ids=lambda started: next(iter(started)))
+def test_what_stands_in_started_takes_the_place_of_no_member(gms: Door, started: dict[str, Any]) -> None:
+    gms.mock.read_as(extensions_placement="started")
+    planted = gms.mock.post("/__admin/services", {"customer_id": "C1", "started": started})
+    assert (planted.status, planted.json["service_id"], planted.json["customer_id"]) == (201, 1, "C1")
+    assert [each["service_id"] for each in gms.get("/customers/C1/services/active").json] == [1]
+    assert gms.get("/services/1?active_states=true").json.get("active_states", []) == []
+
+
+NOT_STATES: list[Any] = [5, None, "ab", {"a": 1}, [5], [[]], [None], [{**SERVICE, "__mockcs": 5}]]
+
+
+@pytest.mark.parametrize("services", NOT_STATES, ids=str)
+def test_a_file_that_tells_no_state_is_refused_in_one_sentence(tmp_path: Path, services: Any) -> None:
+    file = tmp_path / "state.json"
+    file.write_text(json.dumps({"services": services}), encoding="utf-8")
+    with pytest.raises(MockcsError, match=r"state\.json: services"):
+        Server(Settings(state=str(file)))
+
+
+@pytest.mark.parametrize("own", [{"touched": -62_135_596_800_001}, {"touched": 10**30}, {"idle": -1}])
+def test_times_that_no_clock_can_reach_are_refused(mock: Mock, own: dict[str, int]) -> None:
+    before = mock.state()
+    reply = mock.put("/__admin/state", {"services": [{**SERVICE, "__mockcs": own}]})
+    place = f"services/0/__mockcs/{next(iter(own))}"
+    assert (reply.status, reply.json["error"].partition(":")[0], mock.state()) == (400, place, before)
 
 
 def test_what_is_over_by_the_time_of_a_document_is_not_in_the_answer(mock: Mock) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 from flask import Flask, Response, current_app, request
@@ -11,7 +11,7 @@ from werkzeug.exceptions import HTTPException
 
 from mockcs import __version__
 from mockcs.errors import MockcsError
-from mockcs.front import SPACE, drain
+from mockcs.front import SPACE
 from mockcs.json_text import NotJson, dumps, loads
 from mockcs.messages import Document
 from mockcs.space import Space
@@ -37,7 +37,6 @@ _WITH_BODY = frozenset(
 )
 """The endpoints that check what they are given themselves; all others take nothing."""
 _HINT = "GET /__admin lists the routes"
-_REFUSED = 400
 
 
 def space() -> Space:
@@ -155,8 +154,5 @@ def _http(error: HTTPException) -> Response:
 
 
 def _versioned(response: Response) -> Response:
-    if response.status_code >= _REFUSED:
-        with suppress(MockcsError):  # too many bodies are still to come: the answer says so already
-            drain(request.environ)
     response.headers["Mockcs-Version"] = __version__
     return response
