@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import replace
 from typing import Any
 
 from mockcs.clock import text_of
 from mockcs.errors import MockcsError
-from mockcs.ids import Ids
 from mockcs.messages import Document
 from mockcs.portable import HELD, OWN, Key, added, array_of, check, object_of, wrong
-from mockcs.resources import LISTS
+from mockcs.resources import KIND_OF, LISTS, LISTS_OF
 from mockcs.space import Space
 from mockcs.store import Resource, Store
-
-_OWN_LISTS = {"service": LISTS, "state": LISTS[2:], "task": ()}
 
 
 def plant(space: Space, document: Document) -> Resource:
@@ -24,7 +21,7 @@ def plant(space: Space, document: Document) -> Resource:
     Raises MockcsError, and changes nothing, for a document that no query could show. To be called under the lock.
     """
     store, ids = space.store, space.store.ids
-    store.ids = Ids(**asdict(ids))
+    store.ids = replace(ids)
     places: dict[Key, str] = {}
     try:
         whole = _Filling(space, places).filled(document, "service", "", completed=None)
@@ -46,11 +43,12 @@ class _Filling:
         self._places = places
 
     def filled(self, document: Any, kind: str, place: str, *, completed: bool | None) -> Document:
+        """A service, state or task with ids and times in it and in all its parts; MockcsError with a place."""
         object_of(document, place)
         if given := [name for name in ("service_id", "state_id", "task_id", OWN) if name in document]:
             hint = "leave it out; PUT /__admin/ids sets the next ones"
             raise wrong(place, f"a {kind} has {given[0]}, but the server gives the ids", hint)
-        if strange := [name for name in LISTS if name in document and name not in _OWN_LISTS[kind]]:
+        if strange := [name for name in LISTS if name in document and name not in LISTS_OF[kind]]:
             raise wrong(place, f"a {kind} cannot have {strange[0]}")
         number = self._store.next_id(kind)
         self._places[kind, number] = place
@@ -62,9 +60,9 @@ class _Filling:
             whole |= {name: started.pop(name) for name in list(started) if name not in known}
         if completed or "completed" in document:
             whole["completed"] = self._timed(document.get("completed", {}))
-        for name in _OWN_LISTS[kind]:
+        for name in LISTS_OF[kind]:
             if name in document:
-                part, ended = name.removesuffix("s").partition("_")[2], name.startswith("completed")
+                part, ended = KIND_OF[name], name.startswith("completed")
                 parts = enumerate(array_of(document[name], f"{place}/{name}".strip("/")))
                 whole[name] = [self.filled(each, part, f"{place}/{name}/{n}", completed=ended) for n, each in parts]
         return whole

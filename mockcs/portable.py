@@ -16,7 +16,7 @@ from mockcs.extensions import full_form
 from mockcs.ids import KINDS, LARGEST, Ids
 from mockcs.json_text import NotJson, loads, pack, unpack
 from mockcs.messages import Document, Violation
-from mockcs.resources import EVERYTHING, LISTS, View
+from mockcs.resources import EVERYTHING, KIND_OF, LISTS, View
 from mockcs.schemas import DATE_TIME
 from mockcs.space import Space
 from mockcs.store import Resource, Store
@@ -25,9 +25,11 @@ from mockcs.violations import violations_of
 MEMBERS = ("services", "extension_schemas", "ids", "server_mode", "readings", "clock")
 """What a state document may have."""
 _API = "8.5"  # the generation with the wider tables: attached data of any JSON type
-OWN = "__mockcs"  # what no query shows: deadlines, and attached data under the name of a documented member
+OWN = "__mockcs"
+"""The member with what no query shows: deadlines, and attached data under the name of a documented member."""
 _TIMES = ("expires", "idle", "touched")
 HELD = frozenset({"service_id", "state_id", "task_id", OWN, *LISTS})
+"""Members of a document that are neither a resource's own nor attached data."""
 _BARE = replace(EVERYTHING, extensions=())
 _TIME = re.compile(str(DATE_TIME["pattern"]))
 Key = tuple[str, int]
@@ -68,8 +70,7 @@ def restore(space: Space, document: Document) -> None:
     store.extension_schemas = dict(_schemas(space, document.get("extension_schemas", {})))
     for number, service in enumerate(array_of(document.get("services", []), "services")):
         added(space, store, service, f"services/{number}")
-    store.ids = _ids(document.get("ids", {}))
-    store.ids = store.free_ids()
+    store.begin_ids(_ids(document.get("ids", {})))
     store.mode = document.get("server_mode", _MODES[0])
     if store.mode not in _MODES:
         raise MockcsError(f"server_mode: {store.mode!r} is not one of {', '.join(_MODES)}")
@@ -105,7 +106,7 @@ def _shown(space: Space, service: Resource) -> Document:
     apart = _attach(space, document, service)
     document[OWN] = times | apart
     for name in LISTS:
-        kind = name.partition("_")[2].removesuffix("s")
+        kind = KIND_OF[name]
         for shown in document[name]:
             part = store.get(kind, shown[f"{kind}_id"])
             if part is not None and (apart := _attach(space, shown, part)):
@@ -155,7 +156,7 @@ def _parts(
 ) -> Iterator[tuple[str, Key, Document]]:
     seen: set[Key] = set()
     for name in LISTS:
-        kind, ended = name.removesuffix("s").partition("_")[2], name.startswith("completed")
+        kind, ended = KIND_OF[name], name.startswith("completed")
         for number, part in enumerate(document.get(name, ())):
             key = (kind, int(part[f"{kind}_id"]))
             where = places.get(key, f"{place}/{name}/{number}")
@@ -191,6 +192,7 @@ def _own(document: Document, place: str, *times: str) -> Document:
 
 
 def check(space: Space, document: Document, place: str) -> None:
+    """Hold a service of a document against the table of services; MockcsError with the first thing that is wrong."""
     bare = _without(document)
     bare |= {name: [_without(each) for each in bare[name]] for name in LISTS if _is_objects(bare.get(name))}
     found = violations_of(space.validators, _API, "service", frozenset(), bare)
@@ -199,6 +201,7 @@ def check(space: Space, document: Document, place: str) -> None:
 
 
 def wrong(place: str, sentence: str, hint: str = "") -> MockcsError:
+    """The error about a place in a document; an empty place is the document itself."""
     where = place.strip("/")
     return MockcsError(f"{where}: {sentence}" if where else sentence, hint)
 
@@ -272,12 +275,14 @@ def _clock(document: Any) -> Clock:
 
 
 def object_of(value: Any, place: str) -> Document:
+    """The value, if it is a JSON object; MockcsError with its place otherwise."""
     if not isinstance(value, dict):
         raise MockcsError(f"{place.strip('/') or 'the service'}: it must be a JSON object")
     return value
 
 
 def array_of(value: Any, place: str) -> list[Any]:
+    """The value, if it is a JSON array; MockcsError with its place otherwise."""
     if not isinstance(value, list):
         raise MockcsError(f"{place}: it must be a JSON array")
     return value

@@ -25,30 +25,31 @@ def named(found: Mapping[str, Any]) -> list[int]:
 
 def failed_verification(wanted: Mapping[str, Any], found: Mapping[str, Any], calls: Mapping[int, Call]) -> str:
     """The message of a failed assert_called, assert_not_called or wait_for."""
-    reason, _, missing = found["reason"].partition("; ")
+    reason, unknown = _reason_of(found)
     lines = [f"{wanted.get('operation', 'any call')}: {reason}"]
     lines += [_wrapped(2, each) for each in _members(wanted)]
-    lines += _unknown(found, missing)
+    lines += unknown
     lines += _listed("matching", found["calls"], calls)
     return "\n".join([*lines, *_nearest(found, calls)])
 
 
 def failed_order(matches: Sequence[Mapping[str, Any]], found: Mapping[str, Any], calls: Mapping[int, Call]) -> str:
     """The message of a failed assert_order."""
-    reason, _, missing = found["reason"].partition("; ")
+    reason, unknown = _reason_of(found)
     lines = [reason]
     for number, match in enumerate(matches, start=1):
         lines.append(_wrapped(2, "; ".join([f"{number}. {match.get('operation', 'any call')}", *_members(match)])))
-    lines += _unknown(found, missing)
+    lines += unknown
     lines += _listed("found", found["calls"], calls)
     return "\n".join([*lines, *_nearest(found, calls)])
 
 
-def _unknown(found: Mapping[str, Any], missing: str) -> list[str]:
-    """What keeps the mock from a verdict."""
+def _reason_of(found: Mapping[str, Any]) -> tuple[str, list[str]]:
+    """The reason of a verdict, and the lines on what keeps the mock from one."""
+    reason, _, missing = found["reason"].partition("; ")
     if found["verdict"] != "cannot_say":
-        return []
-    return [_wrapped(0, f"mockcs cannot say, because not every call is known: {missing}")]
+        return reason, []
+    return reason, [_wrapped(0, f"mockcs cannot say, because not every call is known: {missing}")]
 
 
 def _members(match: Mapping[str, Any]) -> Iterator[str]:

@@ -15,6 +15,10 @@ from mockcs.store import Resource, Store
 from mockcs.terms import Params
 
 LISTS = ("active_states", "completed_states", "active_tasks", "completed_tasks")
+KIND_OF = {name: name.partition("_")[2].removesuffix("s") for name in LISTS}
+"""What the lists of a service hold: states or tasks."""
+LISTS_OF = {"service": LISTS, "state": LISTS[2:], "task": ()}
+"""The lists that a service, state or task can have."""
 _RESERVED = frozenset(("started", "completed", *LISTS))
 _TRUE = (True, "true")
 
@@ -167,14 +171,12 @@ class View:
 
     def _lists(self, resource: Resource, nested: bool) -> list[str]:
         # A service's task lists hold the tasks of its states too, so a nested state repeats none.
-        if nested or resource.kind == "task":
+        if nested:
             return []
-        own = LISTS if resource.kind == "service" else LISTS[2:]
-        return [name for name in own if name in self._wanted.lists]
+        return [name for name in LISTS_OF[resource.kind] if name in self._wanted.lists]
 
     def _parts(self, resource: Resource, name: str) -> list[Resource]:
-        active, _, kind = name.partition("_")
-        kind = kind.removesuffix("s")
+        active, kind = name.partition("_")[0], KIND_OF[name]
         state_id = resource.id if resource.kind == "state" else None
         key = parts(kind, resource.service_id, active=active == "active", state_id=state_id)
         return self._store.listed(kind, key)

@@ -138,6 +138,11 @@ class Store:
         """The next id of each kind that is not taken."""
         return Ids(*(self.ids.free(kind, self._records[kind]) for kind in KINDS))
 
+    def begin_ids(self, ids: Ids) -> None:
+        """Set the next ids; those that are taken are passed over."""
+        self.ids = ids
+        self.ids = self.free_ids()
+
     def next_id(self, kind: str) -> int:
         """The next free id of that kind, given away."""
         number = self.ids.free(kind, self._records[kind])

@@ -155,19 +155,18 @@ def test_a_terminal_that_is_closed_ends_it() -> None:
         free(mock)
 
 
-def test_a_signal_before_it_serves_ends_it_with_code_0() -> None:
+BEFORE_IT_SERVES = {
+    "while it imports": "def come(): os.kill(os.getpid(), signal.SIGTERM)\n",
+    "where nothing can be raised": "class come:\n    def __del__(self): os.kill(os.getpid(), signal.SIGTERM)\n",
+}
+
+
+@pytest.mark.parametrize("moment", BEFORE_IT_SERVES)
+def test_a_signal_before_it_serves_ends_it_with_code_0(moment: str) -> None:
     # What it imports takes some time; here it takes until the signal has come.
     slow = "import os, signal, sys, types; sys.argv = ['mockcs', 'serve']; late = types.ModuleType('mockcs.cli')\n"
-    slow += "def run(): os.kill(os.getpid(), signal.SIGTERM)\n"
-    slow += "late.run = run; sys.modules['mockcs.cli'] = late; import mockcs.__main__ as it; it.run(); os._exit(3)"
-    done = subprocess.run([sys.executable, "-c", slow], capture_output=True, text=True, timeout=30, check=False)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-
-
-def test_a_signal_where_nothing_can_be_raised_ends_it_too() -> None:
-    slow = "import os, signal, sys, types; sys.argv = ['mockcs', 'serve']; late = types.ModuleType('mockcs.cli')\n"
-    slow += "class Last:\n    def __del__(self): os.kill(os.getpid(), signal.SIGTERM)\n"
-    slow += "late.run = Last; sys.modules['mockcs.cli'] = late; import mockcs.__main__ as it; it.run(); os._exit(3)"
+    slow += BEFORE_IT_SERVES[moment]
+    slow += "late.run = come; sys.modules['mockcs.cli'] = late; import mockcs.__main__ as it; it.run(); os._exit(3)"
     done = subprocess.run([sys.executable, "-c", slow], capture_output=True, text=True, timeout=30, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 

@@ -111,9 +111,9 @@ def _events(world: Space, calls: Queue[tuple[Journal, int | None]]) -> Iterator[
 @blueprint.delete("/calls")
 def forget() -> Response:
     """Forget all calls: {"removed": n}."""
-    with locked():
-        removed = space().journal.forget()
-        space().tell()
+    with locked() as world:
+        removed = world.journal.forget()
+        world.tell()
     return answer({"removed": removed})
 
 
@@ -137,8 +137,8 @@ def verify_order() -> Response:
 
 
 def _call(number: int) -> Call:
-    with locked():
-        call = space().journal.call(number)
+    with locked() as world:
+        call = world.journal.call(number)
     if call is None:
         raise MockcsError(f"there is no call {number}", hint="it may have been evicted or forgotten", status=404)
     return call

@@ -7,7 +7,7 @@ import re
 from flask import Blueprint, Response
 
 from mockcs.admin import answer, body, locked, only
-from mockcs.clock import milliseconds_of, text_of
+from mockcs.clock import END, milliseconds_of, text_of
 from mockcs.errors import MockcsError
 from mockcs.ids import written
 from mockcs.messages import Document
@@ -17,7 +17,6 @@ from mockcs.space import Space
 blueprint = Blueprint("clock", __name__)
 _TIME = re.compile(str(DATE_TIME["pattern"]))
 _LONGEST = 10**12
-_LATEST = milliseconds_of("9999-12-31T23:59:59.999Z")
 
 
 @blueprint.get("/clock")
@@ -57,7 +56,7 @@ def advance() -> Response:
         raise MockcsError(f"seconds must be a number from 0 to {_LONGEST}")
     with locked() as world:
         milliseconds = round(seconds * 1000)
-        if world.clock.now() + milliseconds > _LATEST:
+        if world.clock.now() + milliseconds > END:
             raise MockcsError("that is after the year 9999")
         world.clock.advance(milliseconds)
         done = world.settle()

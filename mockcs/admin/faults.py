@@ -14,8 +14,8 @@ _DIGITS = 18
 @blueprint.get("/faults")
 def listed() -> Response:
     """The faults in order of creation, with how often each was met and is left."""
-    with locked():
-        return answer({"faults": space().faults.shown()})
+    with locked() as world:
+        return answer({"faults": world.faults.shown()})
 
 
 @blueprint.post("/faults")
@@ -30,8 +30,8 @@ def order() -> Response:
 @blueprint.delete("/faults")
 def clear() -> Response:
     """Take back all faults: {"removed": n}."""
-    with locked():
-        return answer({"removed": space().faults.remove()})
+    with locked() as world:
+        return answer({"removed": world.faults.remove()})
 
 
 @blueprint.delete("/faults/<number>")
@@ -39,5 +39,5 @@ def remove(number: str) -> Response:
     """Take back one fault: {"removed": 1}."""
     if not (number.isdecimal() and len(number) <= _DIGITS):
         raise MockcsError(f"there is no fault {number}", "GET /__admin/faults lists them", 404)
-    with locked():
-        return answer({"removed": space().faults.remove(int(number))})
+    with locked() as world:
+        return answer({"removed": world.faults.remove(int(number))})

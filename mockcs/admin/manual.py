@@ -89,8 +89,8 @@ def ledger() -> Response:
 @blueprint.get("/coverage")
 def coverage() -> Response:
     """The documented operations, fields, values and errors that this space's calls have met."""
-    with locked():
-        return answer(space().coverage.document())
+    with locked() as world:
+        return answer(world.coverage.document())
 
 
 @blueprint.get("/metrics")

@@ -73,8 +73,8 @@ def put_state() -> Response:
 @blueprint.get("/snapshots")
 def snapshots() -> Response:
     """The names of the snapshots: {"snapshots": [...]}."""
-    with locked():
-        return answer({"snapshots": sorted(space().snapshots)})
+    with locked() as world:
+        return answer({"snapshots": sorted(world.snapshots)})
 
 
 @blueprint.post("/snapshots/<name>")
@@ -88,24 +88,24 @@ def take(name: str) -> Response:
 @blueprint.post("/snapshots/<name>/restore")
 def go_back(name: str) -> Response:
     """Go back to a snapshot."""
-    with locked():
-        space().restore_snapshot(name)
+    with locked() as world:
+        world.restore_snapshot(name)
     return answer({"snapshot": name})
 
 
 @blueprint.delete("/snapshots/<name>")
 def forget(name: str) -> Response:
     """Do away with a snapshot: {"removed": 1}."""
-    with locked():
-        space().forget_snapshot(name)
+    with locked() as world:
+        world.forget_snapshot(name)
     return answer({"removed": 1})
 
 
 @blueprint.get("/ids")
 def ids() -> Response:
     """The next ids: {"service", "state", "task"}."""
-    with locked():
-        return answer(space().store.free_ids())
+    with locked() as world:
+        return answer(world.store.free_ids())
 
 
 @blueprint.put("/ids")
@@ -118,8 +118,7 @@ def set_ids() -> Response:
             raise MockcsError(f"the next {kind} id must be a whole number from 0 to {LARGEST[kind]}")
     with locked() as world:
         before = world.store.ids
-        world.store.ids = Ids(**{kind: document.get(kind, getattr(before, kind)) for kind in KINDS})
-        world.store.ids = world.store.free_ids()  # what is answered stays so
+        world.store.begin_ids(Ids(**{kind: document.get(kind, getattr(before, kind)) for kind in KINDS}))
     return ids()
 
 
