@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
+from mockcs.addresses import PREFIXES
+
 _LONGEST = 64  # characters of a name that can be one of the documented ones misspelt
 _NOT_MOCKED = ("/profiles", "/metadata/profiles", "/metadata/identification-keys", "/interactions")
 
@@ -59,6 +61,6 @@ def is_one_edit(one: str, other: str) -> bool:
 
 def unknown_url(method: str, path: str, near: str) -> str:
     """Advice on a call that no operation answers; `near` is the path that was probably meant."""
-    if path.removeprefix("/genesys/1/cs").startswith(_NOT_MOCKED) or path.endswith("/interactions"):
+    if path.removeprefix(PREFIXES["8.5"]).startswith(_NOT_MOCKED) or path.endswith("/interactions"):
         return f"{method} {path} is of the profiles, identification and interactions, which mockcs does not mock"
     return f"no documented operation is {method} {path}" + (f"; did you mean {near}?" if near else "")

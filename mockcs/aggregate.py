@@ -10,11 +10,11 @@ from mockcs.clock import milliseconds_of, text_of
 from mockcs.errors import Refusal
 from mockcs.ids import written
 from mockcs.index import parts
-from mockcs.messages import Answer, Change, Document, Event, Violation
+from mockcs.messages import Answer, Change, Document, Event
 from mockcs.resources import View, completed_members, started_members, updated_members, wanted_of
 from mockcs.store import Resource, Store
 from mockcs.terms import Params, Terms
-from mockcs.violations import shown
+from mockcs.violations import forbidden
 
 _IDS = ("service_id", "state_id", "task_id")
 
@@ -42,16 +42,14 @@ def part_in(store: Store, service: Resource, kind: str, number: int) -> Resource
     return part
 
 
-def changed(resource: Resource, params: Params) -> int | str:
-    """The id of a resource as answers and the record of a change show it."""
+def shown_id(resource: Resource, params: Params) -> int | str:
+    """The id of a resource as answers, Locations and the record of a change show it."""
     return written(resource.id, params.readings["service-id"]) if resource.kind == "service" else resource.id
 
 
 def refuse(reading: str, sentence: str, fix: str, value: Any = None) -> NoReturn:
     """Refuse what a reading forbids; `fix` is what the client would have to do instead."""
-    row = {"table": "readings", "field": reading, "mandatory": "no"}
-    violation = Violation("", shown(value), sentence, f"{fix}, or switch the reading {reading}", row)
-    raise Refusal("refused_by_reading", (violation,), reason=sentence)
+    raise Refusal("refused_by_reading", (forbidden(reading, "", value, sentence, fix),), reason=sentence)
 
 
 def tolerated(params: Params, reading: str, sentence: str, fix: str, value: Any = None) -> str:
@@ -107,7 +105,7 @@ def start_in_path(store: Store, params: Params, kind: str) -> Answer:
     service, event = service_of(store, params), params.event()
     advice = [*start_doubts(params, service, event), *unknown_states(store, service, event)]
     part = start_part(store, kind, service, event)
-    service_id = written(service.id, params.readings["service-id"])
+    service_id = shown_id(service, params)
     ids = {f"{kind}_id": part.id}
     changes = ((kind, part.id, "created"),)
     return Answer(ids, {"service_id": service_id, **ids}, changes=changes, advice=tuple(advice))
@@ -117,7 +115,7 @@ def new_service(store: Store, params: Params, event: Event) -> Resource:
     """Store a new service."""
     now, terms = store.now, params.terms
     members = started_members(event, now)
-    lifetime = terms.business.lifetime(members.get("service_type")) or terms.lifetime
+    lifetime = terms.business.lifetime(members.get("service_type"), terms.lifetime)
     expires = expiry(terms, event, now, members["started"]["timestamp"], lifetime)
     idle = idle_of(event, terms.settings.auto_complete_after)
     number = store.next_id("service")
@@ -189,7 +187,7 @@ def complete_in_path(store: Store, params: Params, kind: str) -> Answer:
     """End the state or task of the path (Complete State, Complete Task, 8.5.2)."""
     part, event = part_of(store, params, kind), params.event()
     service = service_of(store, params)
-    ids: dict[str, int | str | None] = {"service_id": changed(service, params), f"{kind}_id": part.id}
+    ids: dict[str, int | str | None] = {"service_id": shown_id(service, params), f"{kind}_id": part.id}
     if kind == "task":
         ids["state_id"] = part.state_id
     advice = [*doubtful_time(service, event), *other_ids(event, **ids), *end_part(store, params, part, event)]
@@ -238,7 +236,7 @@ def removed(store: Store, params: Params, service: Resource) -> list[Change]:
     """Remove a service with its states and tasks; returns what was deleted."""
     gone = [service, *store.parts(service.id)]
     store.remove(service)
-    return [(each.kind, changed(each, params), "deleted") for each in gone]
+    return [(each.kind, shown_id(each, params), "deleted") for each in gone]
 
 
 def start_part(store: Store, kind: str, service: Resource, event: Event, state_id: int | None = None) -> Resource:
@@ -286,7 +284,7 @@ def start_doubts(params: Params, service: Resource, event: Event, what: str = "s
     yield from doubtful_time(service, event)
     if not service.active:
         yield started_late(params, what)
-    yield from other_ids(event, service_id=changed(service, params))
+    yield from other_ids(event, service_id=shown_id(service, params))
 
 
 def unknown_states(store: Store, service: Resource, event: Event) -> Iterator[str]:

@@ -77,9 +77,9 @@ class BusinessAttributes:
             if isinstance(value, Mapping) and "expiration" in value
         }
 
-    def lifetime(self, service_type: Any) -> int | None:
-        """The milliseconds that a service of that type lives; None where its type does not say."""
-        return self._lifetimes.get(service_type) if self._lifetimes else None
+    def lifetime(self, service_type: Any, usual: int) -> int:
+        """The milliseconds that a service of that type lives; the usual ones where its type does not say."""
+        return self._lifetimes.get(service_type, usual) if self._lifetimes else usual
 
     def mapped(self, kind: str, member: str) -> Attribute | None:
         """The attribute to which a member of a service, state or task is mapped."""

@@ -41,7 +41,7 @@ class Call:
     violations: tuple[Document, ...] = ()
     advice: tuple[str, ...] = ()
     changes: tuple[Change, ...] = ()
-    fault: Any = None
+    fault: int | None = None
 
     def document(self) -> Document:
         """The call as the admin API shows it."""

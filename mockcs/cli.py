@@ -15,12 +15,16 @@ from typing import Any
 import click
 
 from mockcs import __version__, documented
+from mockcs.addresses import ADMIN, PREFIXES, SPACE
 from mockcs.configuration import misspelt, settings_of, with_settings
 from mockcs.errors import MockcsError
-from mockcs.settings import is_loopback, url_of
+from mockcs.settings import Settings, is_loopback, url_of
 
 _WRONG = 2
 _ASK_AGAIN = 0.05
+_LIKE_SERVE = {"auto_envvar_prefix": "MOCKCS", "show_default": True}
+_AS_JSON = click.option("--json", "as_json", is_flag=True, help="The rows as JSON.")
+_FOLDER = click.argument("folder", required=False, default="", type=click.Path(file_okay=False))
 _PATH_WIDTH = 66  # of the 80 columns, what is left beside generation and method
 
 
@@ -43,7 +47,7 @@ def main() -> None:
     """A stand-in for Genesys Context Services that a test pipeline can trust."""
 
 
-@main.command(context_settings={"auto_envvar_prefix": "MOCKCS", "show_default": True})
+@main.command(context_settings=_LIKE_SERVE)
 @with_settings()
 @click.pass_context
 def serve(context: click.Context, /, **given: Any) -> None:
@@ -73,7 +77,7 @@ class _Seconds(click.FloatRange):
         return found
 
 
-@main.command(context_settings={"auto_envvar_prefix": "MOCKCS", "show_default": True})
+@main.command(context_settings=_LIKE_SERVE)
 @with_settings("host", "port", "tls_cert")
 @click.option(
     "--timeout",
@@ -92,14 +96,15 @@ class _Seconds(click.FloatRange):
 )
 def healthcheck(host: str, port: int, tls_cert: str, timeout: float, wait: float) -> None:
     """Exit with 0 if a mock answers there, else with 1."""
-    url = f"{_url(host, port, tls_cert)}/__admin/health"
+    url = _url(host, port, tls_cert)
     deadline = time.monotonic() + wait
     while True:
         try:
             health = _health(url, tls_cert, timeout)
-        except (OSError, ValueError, MockcsError) as error:
+        except (OSError, MockcsError) as error:
             if time.monotonic() >= deadline:
-                click.echo(f"mockcs: {url} does not answer: {' '.join(str(error).split())}", err=True)
+                sentence = str(error) if isinstance(error, MockcsError) else f"{url} does not answer: {error}"
+                click.echo(f"mockcs: {' '.join(sentence.split())}", err=True)
                 sys.exit(1)
             threading.Event().wait(_ASK_AGAIN)
         else:
@@ -114,31 +119,22 @@ def _url(host: str, port: int, tls_cert: str) -> str:
 
 
 def _health(url: str, tls_cert: str, timeout: float) -> Any:
-    import http.client  # noqa: PLC0415 - slow to import, and only this command needs them
-    import urllib.error  # noqa: PLC0415
-    import urllib.request  # noqa: PLC0415
+    from http.client import HTTPException  # noqa: PLC0415 - slow to import, and only this command needs them
 
-    from mockcs.transport import trusting  # noqa: PLC0415
+    from mockcs.transport import Transport, document_of  # noqa: PLC0415
 
-    # No proxy of the environment may stand between.
-    handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
-    if tls_cert:
-        handlers.append(urllib.request.HTTPSHandler(context=trusting(tls_cert)))
     try:
-        with urllib.request.build_opener(*handlers).open(url, timeout=timeout) as answer:
-            health = json.load(answer)
-    except urllib.error.HTTPError as error:
-        error.close()
-        raise
-    except http.client.HTTPException as error:
-        raise ValueError(f"that is no HTTP: {error!r}") from error
+        status, text = Transport(tls_cert).answer(url, "GET", f"{ADMIN}/health", None, {}, timeout)
+    except HTTPException as error:
+        raise MockcsError(f"{url} is no HTTP: {error!r}") from error
+    health = document_of(text, status, url)
     if not (isinstance(health, dict) and {"status", "version", "uptime_seconds"} <= health.keys()):
-        raise ValueError("that is no mockcs")
+        raise MockcsError(f"{url} is no mockcs")
     return health
 
 
 @main.command()
-@click.option("--json", "as_json", is_flag=True, help="The rows as JSON.")
+@_AS_JSON
 def operations(as_json: bool) -> None:
     """List the operations that are mocked."""
     manual = documented.read()
@@ -146,7 +142,7 @@ def operations(as_json: bool) -> None:
         click.echo(json.dumps([asdict(row) for row in manual.operations], indent=2))
         return
     for row in manual.operations:
-        path = documented.PREFIXES[row.api] + row.path
+        path = PREFIXES[row.api] + row.path
         if len(path) > _PATH_WIDTH:
             at = path.rindex("/", 0, _PATH_WIDTH)
             path = f"{path[:at]}\n{' ' * 14}{path[at:]}"
@@ -155,7 +151,7 @@ def operations(as_json: bool) -> None:
 
 
 @main.command()
-@click.option("--json", "as_json", is_flag=True, help="The rows as JSON.")
+@_AS_JSON
 def readings(as_json: bool) -> None:
     """List the readings: what the manual leaves open. The choices stand beside each question."""
     manual = documented.read()
@@ -178,7 +174,7 @@ def explain(operation: str) -> None:
 
 
 @main.command()
-@click.option("--json", "as_json", is_flag=True, help="The rows as JSON.")
+@_AS_JSON
 def ledger(as_json: bool) -> None:
     """List what the documents contradict or leave open. What answers it stands beside it."""
     rows = documented.read().ledger
@@ -199,9 +195,6 @@ def _width() -> int:
 @main.group()
 def schemas() -> None:
     """The JSON Schemas that are generated from the tables."""
-
-
-_FOLDER = click.argument("folder", required=False, default="", type=click.Path(file_okay=False))
 
 
 @schemas.command()
@@ -240,22 +233,21 @@ def check(folder: str) -> None:
     click.echo("every schema is equal to its table")
 
 
-@main.command(context_settings={"auto_envvar_prefix": "MOCKCS", "show_default": True})
+@main.command(context_settings=_LIKE_SERVE)
 @with_settings("host", "port", "tls_cert", "basic_auth")
 @click.option("--space", default="", help="The name of a space of its own.", allow_from_autoenv=False)
 def env(host: str, port: int, space: str, tls_cert: str, basic_auth: str) -> None:
     """Print the variables that a client needs. The credentials are harmless ones."""
-    from mockcs.settings import Settings  # noqa: PLC0415 - the other commands start faster without
-    from mockcs.spaces import checked_name  # noqa: PLC0415
+    from mockcs.spaces import checked_name  # noqa: PLC0415 - the other commands start faster without
 
     url = _url(host, port, tls_cert)
-    base = f"{url}/__space/{checked_name(space)}" if space else url
+    base = url + SPACE + checked_name(space) if space else url
     Settings(basic_auth=basic_auth)  # as `serve` checks it
     # A call that misses the mock must not reach a real account.
     user, _, password = (basic_auth or "mockcs:mockcs").partition(":")
     for name, value in {
         "MOCKCS_URL": url,
-        "CONTEXT_SERVICES_URL": base + documented.PREFIXES["8.5"],
+        "CONTEXT_SERVICES_URL": base + PREFIXES["8.5"],
         "CONTEXT_SERVICES_URL_81": base,
         "CONTEXT_SERVICES_USER": user,
         "CONTEXT_SERVICES_PASSWORD": password,

@@ -8,13 +8,13 @@ from ssl import SSLError
 from typing import Any
 from urllib.parse import urlencode
 
+from mockcs.addresses import ADMIN, PREFIXES, SPACE
 from mockcs.errors import MockcsError
 from mockcs.report import failed_order, failed_verification, named, unknown_service
 from mockcs.settable import ClockHand, Ids, Readings
 from mockcs.transport import Transport, checked_url, document_of, in_path, json_of, matches_of, milliseconds
 from mockcs.values import Call, Calls, Service
 
-_PATH_85 = "/genesys/1/cs"
 _SECONDS, _USUAL = 10.0, 503
 
 
@@ -36,7 +36,7 @@ class Client:
         self._lost = 0
         self._snapshots: set[str] = set()
         self._transport = Transport(tls_cert)
-        self._prefix = "" if space is None else f"/__space/{in_path(space)}"
+        self._prefix = "" if space is None else SPACE + in_path(space)
 
     def of(self, space: str | None) -> Client:
         """A new client of another space of the same mock, None for the default one."""
@@ -51,7 +51,7 @@ class Client:
     @property
     def url(self) -> str:
         """The base URL of Context Services 8.5 for the application under test."""
-        return self.url_81 + _PATH_85
+        return self.url_81 + PREFIXES["8.5"]
 
     @property
     def url_81(self) -> str:
@@ -118,8 +118,8 @@ class Client:
         __tracebackhide__ = True
         if at_most is not None and at_least is None:
             at_least = 1  # it was called
-        wanted = {"exactly": times, "at_least": at_least, "at_most": at_most}
-        found = self._verified(operation, match, {name: n for name, n in wanted.items() if n is not None})
+        counts = {"exactly": times, "at_least": at_least, "at_most": at_most}
+        found = self._verified(operation, match, {name: n for name, n in counts.items() if n is not None})
         if not found["calls"]:
             raise MockcsError("no call was wanted, so there is none to return", hint="use assert_not_called")
         return self._call(found["calls"][-1])
@@ -134,9 +134,7 @@ class Client:
     ) -> Call:
         """Wait until such a call has been answered, `timeout` seconds at the most; returns the newest one."""
         __tracebackhide__ = True
-        counts: dict[str, Any] = {"within_ms": milliseconds(timeout)}
-        if times is not None:
-            counts["exactly"] = times
+        counts = {"within_ms": milliseconds(timeout)} | ({} if times is None else {"exactly": times})
         found = self._verified(operation, match, counts)
         if not found["calls"]:
             raise MockcsError("no call was wanted, so there is none to wait for", hint="use assert_not_called")
@@ -199,7 +197,7 @@ class Client:
             self._ask("DELETE", f"/snapshots/{in_path(self._snapshots.pop())}")  # 404: it is gone already
 
     def reset(self) -> None:
-        """Begin the space anew: no state, no calls, ids from 1, readings as the server began.
+        """Begin the space anew: state, ids and readings as the server began, no calls, no faults.
 
         A documented rule that was broken before stays known to the pytest fixture.
         """
@@ -287,7 +285,7 @@ class Client:
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
         seconds = _SECONDS + (body.get("within_ms", 0) / 1000 if isinstance(body, dict) else 0)
-        path = f"{self._prefix}/__admin{path}"
+        path = self._prefix + ADMIN + path
         try:
             status, text = self._transport.answer(self.base_url, method, path, sent, headers, seconds)
         except (OSError, http.client.HTTPException) as error:

@@ -8,12 +8,12 @@ from dataclasses import replace
 
 from mockcs.access import check, check_mode, check_parts
 from mockcs.calls import line_of
-from mockcs.dialects import JSON, api_of, refused
+from mockcs.dialects import api_of, refused
 from mockcs.errors import Refusal
 from mockcs.faults import Fault
 from mockcs.journal import PLACES, Record, call_of
 from mockcs.json_text import dumps
-from mockcs.messages import Answer, Notes, Request, Response, Violation
+from mockcs.messages import BREAKS, JSON, Answer, Notes, Request, Response, Violation
 from mockcs.routes import Route, Routes, Target
 from mockcs.space import Space
 from mockcs.terms import Terms
@@ -45,7 +45,7 @@ def answer(routes: Routes, space: Space, request: Request) -> tuple[int, Respons
 
 def _complete(space: Space, came: Record, notes: Notes, started: int, fault: Fault | None) -> None:
     response, journal = notes.response, space.journal
-    if response is not None and response.connection in ("reset", "close"):
+    if response is not None and response.connection in BREAKS:
         response = None  # the client gets no byte of it
     reasons = [violation.document() for violation in notes.violations] if notes.violations else ()
     duration = (time.perf_counter_ns() - started) // 1000

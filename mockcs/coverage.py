@@ -1,4 +1,4 @@
-"""Which of the documented operations, fields, values and errors a suite has met. Denominator: the tables."""
+"""Which of the documented operations, fields, values and errors a suite has met, counted against the tables."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from mockcs.documented import SERVERS, Manual
 from mockcs.messages import Document
+from mockcs.schemas import choices_of
 
 EXERCISED, REFUSED, NEVER = "exercised", "refused", "never seen"
 _ITEMS = ("operations", "fields", "values", "errors")
@@ -160,12 +161,7 @@ def _tables(manual: Manual) -> list[tuple[str, str]]:
 
 def _enumerated(manual: Manual, api: str, table: str) -> dict[str, list[str]]:
     """The fields of a table that take one of a few values, with these."""
-    fields: dict[str, list[str]] = {}
-    for row in manual.rows(api, table):
-        kind, of, values = row.limit.partition(" of ")
-        if of and kind in ("one", "any case"):
-            fields[row.field] = values.split("|")
-    return fields
+    return {row.field: choices for row in manual.rows(api, table) if (choices := choices_of(row.limit))}
 
 
 def summary(document: Document) -> Iterator[str]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from http import HTTPStatus
 
+from mockcs.addresses import PREFIXES
 from mockcs.calls import url_path
-from mockcs.documented import PREFIXES, SERVERS, Manual
+from mockcs.documented import SERVERS, Manual
 from mockcs.errors import Refusal
 from mockcs.json_text import dumps
-from mockcs.messages import Document, Request, Response, Violation
+from mockcs.messages import JSON, Document, Request, Response, Violation
 
-JSON = ("Content-Type", "application/json")
 _HEADER_BYTES = 200
 
 

@@ -8,15 +8,13 @@ from dataclasses import dataclass
 from dataclasses import fields as fields_of
 from pathlib import Path
 
-from mockcs.errors import MockcsError
+from mockcs.addresses import GENERATIONS
+from mockcs.errors import MockcsError, meant_by
 from mockcs.json_text import dumps
 from mockcs.messages import Document, record
 
-GENERATIONS = ("8.1", "8.5")
 EVIDENCE = ("documented", "older page", "other page", "observed", "unknown")
 MANDATORY = ("yes", "no", "yes if no contact_key", "yes if no customer_id", "in the URI")
-PREFIXES = {"8.1": "", "8.5": "/genesys/1/cs"}
-"""What stands before every path of a generation (Service API, 8.5.1)."""
 SERVERS = {"8.1": "UCS", "8.5": "GMS"}
 """Which server answers a generation."""
 RESOURCE_OF = {
@@ -168,16 +166,13 @@ class Manual:
 
     def nested(self, api: str, table: str) -> dict[str, str]:
         """The fields of a table whose type is a table itself, such as `Attribute Schema[]`, with that table."""
-        types = {row.field: row.type.removesuffix("[]").lower().replace(" ", "_") for row in self.rows(api, table)}
-        return {field: name for field, name in types.items() if (api, name) in self.fields}
+        rows = self.rows(api, table)
+        return {row.field: name for row in rows if (api, (name := table_of(row.type))) in self.fields}
 
     def reading(self, name: str) -> Reading:
         """The reading of that id; MockcsError naming the nearest ones otherwise."""
         if name not in self.readings:
-            from difflib import get_close_matches  # noqa: PLC0415 - only a mistake pays for it
-
-            near = get_close_matches(name, self.readings, n=1)
-            hint = f"did you mean {near[0]}?" if near else "`mockcs readings` lists them"
+            hint = meant_by(name, self.readings, "`mockcs readings` lists them")
             raise MockcsError(f"no reading is called {name!r}", hint=hint, status=404)
         return self.readings[name]
 
@@ -192,8 +187,7 @@ class Manual:
         return str(value)
 
 
-_Row = tuple[str, list[str]]
-"""Where a row stands, as file and line, and what is in it."""
+_Row = tuple[str, list[str]]  # where it stands, as file and line, and what is in it
 
 
 def shipped(name: str) -> Path:
@@ -225,6 +219,11 @@ def read(folder: str | Path = "") -> Manual:
         elsewhere={(api, table): _others(known, api, table) for api in GENERATIONS for table in RESOURCE_OF},
         names_of_operations=frozenset(operation.name for operation in operations),
     )
+
+
+def table_of(kind: str) -> str:
+    """The table that a type such as `Attribute Schema[]` names, if there is one of that name."""
+    return kind.removesuffix("[]").lower().replace(" ", "_")
 
 
 def _others(known: dict[tuple[str, str], frozenset[str]], api: str, table: str) -> frozenset[str]:
@@ -263,7 +262,7 @@ def _fields(folder: Path) -> dict[tuple[str, str], tuple[Field, ...]]:
 def _operation(row: _Row, readings: dict[str, Reading]) -> Operation:
     place, operation = row[0], Operation(*row[1])
     _check(place, "api", operation.api, GENERATIONS)
-    _check(place, "server", operation.server, ("UCS", "GMS"))
+    _check(place, "server", operation.server, (SERVERS[operation.api],))
     _check(place, "method", operation.method, ("GET", "POST", "PUT", "DELETE"))
     if not (operation.status.isdigit() or operation.status in readings):
         raise MockcsError(f"{place}: status {operation.status!r} is neither a number nor a reading")

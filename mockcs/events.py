@@ -14,7 +14,7 @@ from mockcs.messages import CompositeEvent, Document, Event, Notes, Violation
 from mockcs.resources import is_true
 from mockcs.store import Store
 from mockcs.terms import Shape, Table, Terms
-from mockcs.violations import kind_of, pointer_of, shown
+from mockcs.violations import forbidden, kind_of, pointer_of, shown
 
 RECORDS = ("extension_value", "extension_record", "extension_record_key")
 """The tables of bodies that are attached data themselves."""
@@ -184,9 +184,7 @@ def _is_extension(value: Any) -> bool:
 
 def unlisted(pointer: str, name: str, value: Any) -> Violation:
     """What is said of a plain member that no table lists, where the reading forbids it."""
-    message, fix = f"{name} is not documented here", f"leave {name} out, or switch the reading unlisted-member"
-    row = {"table": "readings", "field": "unlisted-member", "mandatory": "no"}
-    return Violation(pointer, shown(value), message, fix, row)
+    return forbidden("unlisted-member", pointer, value, f"{name} is not documented here", f"leave {name} out")
 
 
 def undeclared(kind: str, row: Field, name: str, value: Any, reading: str) -> Violation:

@@ -7,21 +7,17 @@ import textwrap
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 
-from mockcs.documented import PREFIXES, Field, Manual, Operation, shipped
-from mockcs.errors import MockcsError
+from mockcs.addresses import PREFIXES
+from mockcs.documented import Field, Manual, Operation, shipped
+from mockcs.errors import MockcsError, meant_by
 
 
 def explained(manual: Manual, name: str, width: int) -> Iterator[str]:
     """Lines about an operation: its rows, fields, readings, evidence and an example; MockcsError for an unknown one."""
     rows = [row for row in manual.operations if row.name == name]
     if not rows:
-        from difflib import get_close_matches  # noqa: PLC0415 - only a mistake pays for it
-
-        near = get_close_matches(name, [row.name for row in manual.operations], n=1)
-        raise MockcsError(
-            f"no operation is called {name!r}",
-            hint=f"did you mean {near[0]}?" if near else "`mockcs operations` lists them",
-        )
+        hint = meant_by(name, manual.names_of_operations, "`mockcs operations` lists them")
+        raise MockcsError(f"no operation is called {name!r}", hint=hint)
     for api in dict.fromkeys(row.api for row in rows):
         of_api = [row for row in rows if row.api == api]
         yield from _urls(of_api, width)

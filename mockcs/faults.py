@@ -12,9 +12,9 @@ from mockcs.errors import MockcsError
 from mockcs.journal import Record, call_of
 from mockcs.json_text import dumps
 from mockcs.matching import Match, match_of
-from mockcs.messages import Document, Response
+from mockcs.messages import BREAKS, JSON, Document, Response
 
-CONNECTIONS = ("reset", "close", "truncate")
+CONNECTIONS = (*BREAKS, "truncate")
 """What can happen to a connection."""
 MEMBERS = (
     "operation",
@@ -33,7 +33,6 @@ MEMBERS = (
 _EFFECTS = ("status", "headers", "body", "delay_ms", "connection")
 _OUTCOME = ("status", "violations", "advice")
 _LONGEST = 600_000
-_JSON = ("Content-Type", "application/json")
 _NO_BODY = (204, 304)
 # What frames an answer is the server's own (RFC 9110, 7.6.1; PEP 3333 forbids the rest).
 _FRAMING = frozenset(
@@ -86,7 +85,7 @@ class Fault:
     @property
     def lets_pass(self) -> bool:
         """Whether the request is handled all the same, its answer being late or cut short."""
-        return not {"status", "headers", "body"} & self.document.keys() and self.connection in (None, "truncate")
+        return not {"status", "headers", "body"} & self.document.keys() and self.connection not in BREAKS
 
     def replaced(self, answer: Response | None) -> Response:
         """What goes out in place of the answer; None stands for a request that was not handled."""
@@ -98,7 +97,7 @@ class Fault:
             body = self.document["body"]
             text = body.encode() if isinstance(body, str) else dumps(body)
             if not isinstance(body, str) and "content-type" not in own:
-                headers = _JSON, *headers
+                headers = JSON, *headers
             own.add("content-type")
         others = [(name, value) for name, value in kept.headers if name.lower() not in own]
         return Response(status, (*others, *headers), text)
@@ -211,7 +210,7 @@ def _check(document: Document, *, socket: bool) -> None:
     connection = document.get("connection")
     if "connection" in document and connection not in CONNECTIONS:
         raise MockcsError(f"connection must be one of {', '.join(CONNECTIONS)}")
-    if connection in ("reset", "close") and not socket:
+    if connection in BREAKS and not socket:
         hint = "the server in a test process and `mockcs serve --server threaded` have it; truncate works everywhere"
         raise MockcsError(f"connection {connection} needs the socket, which this server does not give", hint)
 

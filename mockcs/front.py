@@ -12,10 +12,11 @@ from http import HTTPStatus
 from typing import Any, NoReturn
 
 from mockcs import __version__
+from mockcs.addresses import ADMIN, SPACE
 from mockcs.context_services import answer
 from mockcs.errors import MockcsError
 from mockcs.json_text import dumps
-from mockcs.messages import Request, Response
+from mockcs.messages import BREAKS, JSON, Request, Response
 from mockcs.remembered import Remembered
 from mockcs.routes import Routes
 from mockcs.space import Space
@@ -25,11 +26,9 @@ Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 Wsgi = Callable[[Environ, StartResponse], Iterable[bytes]]
 
-ADMIN = "/__admin"
-SPACE = "mockcs.space"
+SPACE_KEY = "mockcs.space"
 """The key of a WSGI environment under which the admin API finds the name of its space."""
 _ADMIN = ADMIN + "/"
-_PREFIX = "/__space/"
 _HEADER = "HTTP_MOCKCS_SPACE"
 _VERSION = ("Mockcs-Version", __version__)
 _CHUNK = 64 * 2**10
@@ -53,9 +52,9 @@ class Front:
         """Answer one request (PEP 3333)."""
         path: str = environ["PATH_INFO"]
         name, prefix = DEFAULT, ""
-        if path.startswith(_PREFIX):
-            name, _, rest = path[len(_PREFIX) :].partition("/")
-            path, prefix = "/" + rest, _PREFIX + name
+        if path.startswith(SPACE):
+            name, _, rest = path[len(SPACE) :].partition("/")
+            path, prefix = "/" + rest, SPACE + name
             name = _characters(name)
         elif _HEADER in environ:
             name = environ.pop(_HEADER)
@@ -66,14 +65,14 @@ class Front:
             request = _request_of(environ, path, prefix, space)
         except MockcsError as error:
             body = dumps({"error": str(error), "hint": error.hint})
-            return _sent(Response(error.status, (("Content-Type", "application/json"),), body), environ, start_response)
+            return _sent(Response(error.status, (JSON,), body), environ, start_response)
         call, response = answer(self._routes, space, request)
         return _sent(response, environ, start_response, ("Mockcs-Call", str(call)))
 
     def _administered(
         self, name: str, environ: Environ, path: str, prefix: str, start_response: StartResponse
     ) -> Iterable[bytes]:
-        environ[SPACE] = name
+        environ[SPACE_KEY] = name
         environ["PATH_INFO"] = path
         environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + prefix
         return self._admin(environ, start_response)
@@ -86,7 +85,7 @@ def _sent(
     headers = [*response.headers, _VERSION, *more]
     if status != _NO_CONTENT:
         headers.append(("Content-Length", str(len(body))))
-    if response.connection in ("reset", "close"):
+    if response.connection in BREAKS:
         _break(environ["werkzeug.socket"], response.connection)
     start_response(_STATUS.get(status) or f"{status} Unknown", headers)
     if environ["REQUEST_METHOD"] == "HEAD":

@@ -5,11 +5,17 @@ from __future__ import annotations
 import uuid
 from collections.abc import Container
 from dataclasses import dataclass
+from typing import TypeGuard
 
 LARGEST = {"service": 2**63 - 1, "state": 2**31 - 1, "task": 2**31 - 1}
 """The largest id of each kind: 64 bits for services, 32 for states and tasks (Start State, Start Task, 8.1.x)."""
 KINDS = tuple(LARGEST)
 """What has ids: services, states and tasks."""
+
+
+def is_id(kind: str, number: object) -> TypeGuard[int]:
+    """Whether a value can be the next id of that kind."""
+    return isinstance(number, int) and not isinstance(number, bool) and 0 <= number <= LARGEST[kind]
 
 
 @dataclass(slots=True)

@@ -62,6 +62,7 @@ class Chunks(DechunkedInput):
             raise OSError("the body is cut short") from error
 
     def read_chunk_len(self) -> int:
+        """The length of the next chunk, 0 at the end; OSError when there is none."""
         size = self._rfile.readline(LONGEST).partition(b";")[0].strip()
         if not _HEX.fullmatch(size):
             raise OSError("Invalid chunk header")

@@ -28,7 +28,7 @@ _IN_FLIGHT = ("received", None, (), b"", 0, None, 0, b"", (), (), None, 0)  # wh
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class JournalView:
     """The journal at one moment: the records of the completed calls and of those in flight, by id.
 
     `refused` counts those among the evicted that broke a documented rule; `dropped` the calls that came before a
@@ -174,10 +174,10 @@ class Journal:
         record = self._records.get(number) or self._in_flight.get(number)
         return None if record is None else call_of(record)
 
-    def view(self) -> View:
+    def view(self) -> JournalView:
         """The journal now, to be read without the lock."""
         flying = {number: came + _IN_FLIGHT for number, came in self._in_flight.items()}
-        return View(dict(self._records), flying, self.total, self.evicted, self._refused, self.dropped)
+        return JournalView(dict(self._records), flying, self.total, self.evicted, self._refused, self.dropped)
 
     def _evict(self) -> None:
         while self._oldest not in self._records:

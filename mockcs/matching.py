@@ -9,9 +9,9 @@ from typing import Any
 
 import jsonschema_rs
 
+from mockcs.addresses import GENERATIONS
 from mockcs.calls import Call, Masks, body_of, query_of
-from mockcs.documented import GENERATIONS
-from mockcs.errors import MockcsError
+from mockcs.errors import MockcsError, meant_by
 from mockcs.json_text import dumps
 from mockcs.messages import Document
 from mockcs.schemas import compiled
@@ -126,7 +126,7 @@ def match_of(document: object, operations: frozenset[str], masks: Masks) -> Matc
     if "operation" in document and document["operation"] not in operations:
         raise MockcsError(
             f"no operation is called {document['operation']!r}",
-            hint=_nearest(document["operation"], operations),
+            hint=meant_by(document["operation"], operations, "GET /__admin/operations lists them"),
         )
     schema = compiled(document["body_schema"], "body_schema") if "body_schema" in document else None
     wanted = {**document, "method": document["method"].upper()} if "method" in document else document
@@ -228,13 +228,6 @@ def _check_types(document: Document) -> None:
         if not all(isinstance(text, str) for text in texts):
             raise MockcsError(f"query.{key} in a match must be a list of strings")
     _check_values(document)
-
-
-def _nearest(name: str, names: frozenset[str]) -> str:
-    from difflib import get_close_matches  # noqa: PLC0415 - only a mistake pays for it
-
-    near = get_close_matches(name, names, n=1)
-    return f"did you mean {near[0]}?" if near else "GET /__admin/operations lists them"
 
 
 def _shown(value: Any) -> str:

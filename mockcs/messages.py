@@ -1,4 +1,4 @@
-"""What travels down the line of a request and back: plain records that nobody changes, no behaviour."""
+"""What travels down the line of a request and back: plain records, and the notes that are taken on the way."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ Document = dict[str, Any]
 """A JSON object."""
 Change = tuple[str, Any, str]
 """One thing that a call changed: its kind (service, state, task, extension_schema), its id, and how."""
+JSON = ("Content-Type", "application/json")
+"""The header of an answer whose body is JSON."""
+BREAKS = ("reset", "close")
+"""What a fault can do to a connection so that no byte of an answer comes."""
 _T = TypeVar("_T")
 
 

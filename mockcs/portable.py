@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -13,11 +12,11 @@ from mockcs.aggregate import idle_after
 from mockcs.clock import BEGINNING, END, Clock, milliseconds_of, text_of
 from mockcs.errors import MockcsError
 from mockcs.extensions import full_form
-from mockcs.ids import KINDS, LARGEST, Ids
+from mockcs.ids import KINDS, LARGEST, Ids, is_id
 from mockcs.json_text import NotJson, loads, pack, unpack
 from mockcs.messages import Document, Violation
 from mockcs.resources import EVERYTHING, KIND_OF, LISTS, View
-from mockcs.schemas import DATE_TIME
+from mockcs.schemas import is_time
 from mockcs.space import Space
 from mockcs.store import Resource, Store
 from mockcs.violations import violations_of
@@ -31,7 +30,6 @@ _TIMES = ("expires", "idle", "touched")
 HELD = frozenset({"service_id", "state_id", "task_id", OWN, *LISTS})
 """Members of a document that are neither a resource's own nor attached data."""
 _BARE = replace(EVERYTHING, extensions=())
-_TIME = re.compile(str(DATE_TIME["pattern"]))
 Key = tuple[str, int]
 """Kind and id of a state or task."""
 _NOWHERE: Mapping[Key, str] = MappingProxyType({})
@@ -138,7 +136,7 @@ def added(space: Space, store: Store, document: Any, place: str, places: Mapping
     if store.get("service", number):
         raise wrong(f"{place}/service_id", f"there is a service {number} already")
     service = _resource(space, ("service", number), document, number, place)
-    lifetime = space.regime.business.lifetime(service.type) or space.settings.expiration_ms
+    lifetime = space.regime.business.lifetime(service.type, space.settings.expiration_ms)
     service = replace(
         service,
         expires=own.get("expires", store.now + lifetime),
@@ -258,7 +256,7 @@ def _ids(document: Any) -> Ids:
     for kind, number in given.items():
         if kind not in LARGEST:
             raise MockcsError(f"ids/{kind}: there are ids of {', '.join(LARGEST)}")
-        if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= LARGEST[kind]:
+        if not is_id(kind, number):
             raise MockcsError(f"ids/{kind}: it must be a whole number from 0 to {LARGEST[kind]}")
     return Ids(**given)
 
@@ -268,7 +266,7 @@ def _clock(document: Any) -> Clock:
     if document is not None:
         given = object_of(document, "clock")
         now = str(given.get("now"))
-        if given.keys() != {"now", "frozen"} or given["frozen"] is not True or not _TIME.fullmatch(now):
+        if given.keys() != {"now", "frozen"} or given["frozen"] is not True or not is_time(now):
             raise MockcsError('clock: it must be {"now": "2009-05-12T12:05:12.145Z", "frozen": true}')
         clock.set(milliseconds_of(now), frozen=True)
     return clock

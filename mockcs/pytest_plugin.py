@@ -1,4 +1,4 @@
-"""The pytest plugin: the option --mockcs-url, the fixtures mockcs_server and mockcs, and the report.
+"""The pytest plugin: its options, the fixtures mockcs_server and mockcs, the report and the coverage.
 
 Only pytest is imported here; the rest comes with the first test that asks for a fixture.
 """
@@ -26,7 +26,7 @@ _BARRIER = 0.25  # seconds that a call which is under way when its test ends is 
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Offer --mockcs-url."""
+    """Offer --mockcs-url, --mockcs-cov and --mockcs-cov-min."""
     group = parser.getgroup("mockcs", "stand-in for Genesys Context Services")
     group.addoption(
         "--mockcs-url",
@@ -98,10 +98,11 @@ def _sweep(client: Client, names: list[str]) -> None:
 
 
 def _reached(url: str) -> Client:
-    from mockcs.client import Client  # noqa: PLC0415 - only who asks pays
+    from mockcs.addresses import SPACE  # noqa: PLC0415 - only who asks pays
+    from mockcs.client import Client  # noqa: PLC0415
     from mockcs.errors import MockcsError  # noqa: PLC0415
 
-    if "/__space/" in url:
+    if SPACE in url:
         pytest.fail(f"--mockcs-url: {url} names a space, and each test has one of its own", pytrace=False)
     try:
         tls_cert = os.environ.get("MOCKCS_TLS_CERT", "")

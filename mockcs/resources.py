@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mockcs.advice import respelt
+from mockcs.business import BusinessAttributes
 from mockcs.clock import text_of
 from mockcs.ids import KINDS, written
 from mockcs.index import parts
@@ -65,7 +66,7 @@ class Wanted:
     placement: str
     id_form: str
     fold: bool
-    business: Any = None
+    business: BusinessAttributes | None = None
     wildcards: bool = True
 
     def names(self, resource: Resource, queried: str) -> list[str]:
@@ -131,7 +132,7 @@ class View:
                 yield f"no {self._kind} extension schema is called {asked}"
 
     def document(self, resource: Resource, *, nested: bool = False) -> Document:
-        """The resource as section 5 of an answer shows it; a nested one lacks its service's id."""
+        """The resource as a query shows it; a nested one lacks its service's id."""
         shown = self._ids(resource, nested)
         shown.update(self._named(resource))
         for name in self._lists(resource, nested):

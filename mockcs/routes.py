@@ -7,8 +7,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from mockcs.addresses import PREFIXES
 from mockcs.advice import is_one_edit, unknown_url
-from mockcs.documented import PREFIXES, Manual, Operation
+from mockcs.documented import Manual, Operation
 from mockcs.messages import record
 from mockcs.operations import Function, functions
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
 
-from mockcs.documented import GENERATIONS, Field, Manual, shipped
+from mockcs.addresses import GENERATIONS
+from mockcs.documented import Field, Manual, shipped, table_of
 from mockcs.errors import MockcsError
 from mockcs.json_text import pretty
 from mockcs.messages import Document
@@ -23,24 +25,11 @@ _SHORT_MONTH = "(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)"
 _END = r"$(?!\n)"  # Python's `$` would let a line feed pass
 _DAY = f"(?:{_LONG_MONTH}|{_SHORT_MONTH}|02-(?:0[1-9]|1[0-9]|2[0-8]))"
 _TIME = r"T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{3}Z"
-_RESOURCES = (
-    "Service Start Event",
-    "State Start Event",
-    "Task Start Event",
-    "Composite Start Event",
-    "Attribute Schema",
-    "State Transition From",
-    "State Transition To",
-    "Business Attribute Value",
-    "Started",
-    "Completed",
-    "State",
-    "Task",
-)
 _DATE = f"(?:{_YEAR}-{_DAY}|{_LEAP}-02-29)"
 DATE = {"type": "string", "pattern": f"^{_DATE}(?:{_TIME})?{_END}"}
 # The length beside the pattern keeps out the line feed that Python's `$` would let pass.
 DATE_TIME = {"type": "string", "maxLength": 24, "pattern": f"^{_DATE}{_TIME}$"}
+_TIMES = re.compile(str(DATE_TIME["pattern"]))
 TYPES: dict[str, Document] = {
     "string": {"type": "string"},
     "token": {"type": "string"},
@@ -71,9 +60,10 @@ _32_BIT: Document = {"minimum": -(2**31), "maximum": 2**31 - 1}
 
 def build(manual: Manual, folder: Path) -> dict[Path, str]:
     """The generated files, path to text: `<api>/<table>.schema.json` for each table of each generation."""
+    tables = {api: {table for each, table in manual.fields if each == api} for api in GENERATIONS}
     return {
-        folder / api / f"{table}.schema.json": pretty(schema_of(manual.rows(api, table)))
-        for api, table in sorted(manual.fields)
+        folder / api / f"{table}.schema.json": pretty(schema_of(rows, tables[api]))
+        for (api, table), rows in sorted(manual.fields.items())
     }
 
 
@@ -88,40 +78,43 @@ def stale(manual: Manual) -> list[Path]:
     )
 
 
-def schema_of(rows: tuple[Field, ...]) -> Document:
-    """The JSON Schema of a table's rows; each property carries its row, each reading what it replaces."""
+def schema_of(rows: tuple[Field, ...], tables: Collection[str]) -> Document:
+    """The JSON Schema of a table's rows; each property carries its row, each reading what it replaces.
+
+    A type that is none itself names one of the `tables`, such as `Attribute Schema[]`.
+    """
     plain = [row for row in rows if not row.reading]
     if [row.field for row in plain] == ["<extension>"]:
-        return {"$schema": _DIALECT, "title": "Extension value", "properties": {}, **property_of(plain[0])}
+        return {"$schema": _DIALECT, "title": "Extension value", "properties": {}, **_property(plain[0], tables)}
     schema: Document = {
         "$schema": _DIALECT,
         "title": rows[0].table.replace("_", " ").title(),
         "type": "object",
-        "properties": {row.field: property_of(row) for row in plain if not row.is_open},
+        "properties": {row.field: _property(row, tables) for row in plain if not row.is_open},
         "required": [row.field for row in plain if row.mandatory == "yes"],
     }
     if alternatives := [row for row in plain if row.mandatory.startswith("yes if no")]:
         schema["anyOf"] = [{"required": [row.field], "x-documented": _quoted(row)} for row in alternatives]
     for row in plain:
         if row.is_open:
-            schema["additionalProperties"] = property_of(row)
-    if overlays := {row.reading: _overlay(rows, row.reading) for row in rows if row.reading}:
+            schema["additionalProperties"] = _property(row, tables)
+    if overlays := {row.reading: _overlay(rows, row.reading, tables) for row in rows if row.reading}:
         schema["x-readings"] = overlays
     return schema
 
 
-def property_of(row: Field) -> Document:
+def _property(row: Field, tables: Collection[str]) -> Document:
     """The JSON Schema of one row, with the row itself under `x-documented`."""
-    schema = _typed(row.type, f"{row.table}: {row.field}")
+    schema = _typed(row, tables)
     for limit in filter(None, row.limit.split("; ")):
         schema |= _limit(limit, row)
     return {**schema, "x-documented": _quoted(row)}
 
 
-def _overlay(rows: Iterable[Field], reading: str) -> Document:
+def _overlay(rows: Iterable[Field], reading: str, tables: Collection[str]) -> Document:
     chosen = [row for row in rows if row.reading == reading]
     return {
-        "properties": {row.field: property_of(row) for row in chosen},
+        "properties": {row.field: _property(row, tables) for row in chosen},
         "required": [row.field for row in chosen if row.mandatory == "yes"],
     }
 
@@ -130,24 +123,33 @@ def _quoted(row: Field) -> Document:
     return {name: getattr(row, name) for name in ("table", "field", "type", "mandatory", "limit", "page")}
 
 
-def _typed(name: str, place: str) -> Document:
-    single = name.removesuffix("[]")
-    if single in _RESOURCES:
-        link = {"$ref": f"{single.lower().replace(' ', '_')}.schema.json"}
-        return {"type": "array", "items": link} if name.endswith("[]") else link
-    if name not in TYPES:
-        raise MockcsError(f"{place}: the type {name!r} is not one of {', '.join((*TYPES, *_RESOURCES))}")
-    return dict(TYPES[name])
+def _typed(row: Field, tables: Collection[str]) -> Document:
+    if (table := table_of(row.type)) in tables:
+        link = {"$ref": f"{table}.schema.json"}
+        return {"type": "array", "items": link} if row.type.endswith("[]") else link
+    if row.type not in TYPES:
+        sentence = f"{row.table}: {row.field}: the type {row.type!r} is neither a table nor one of {', '.join(TYPES)}"
+        raise MockcsError(sentence)
+    return dict(TYPES[row.type])
+
+
+def choices_of(limit: str) -> list[str]:
+    """The values that a limit lists: `one of a|b` and `any case of a|b` do."""
+    kind, of, values = limit.partition(" of ")
+    return values.split("|") if of and kind in ("one", "any case") else []
+
+
+def is_time(value: object) -> bool:
+    """Whether it is a date/time as the manual writes it."""
+    return isinstance(value, str) and _TIMES.fullmatch(value) is not None
 
 
 def _limit(text: str, row: Field) -> Document:
     word, _, rest = text.partition(" ")
     if word == "max":
         return {"maxLength": int(rest)}
-    if word == "one":
-        return {"enum": rest.removeprefix("of ").split("|")}
-    if word == "any":
-        return {"pattern": f"^(?:{'|'.join(map(_any_case, rest.removeprefix('case of ').split('|')))}){_END}"}
+    if choices := choices_of(text):
+        return {"enum": choices} if word == "one" else {"pattern": f"^(?:{'|'.join(map(_any_case, choices))}){_END}"}
     known: dict[str, Document] = {
         "name": _NAME,
         "32-bit": _32_BIT,

@@ -1,4 +1,4 @@
-"""The mock on a port: in this process for a test, or by granian for everybody else."""
+"""The mock on a port of this process, for a test and for `mockcs serve --server threaded`."""
 
 from __future__ import annotations
 

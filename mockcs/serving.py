@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from mockcs import __version__
+from mockcs.addresses import ADMIN
 from mockcs.app import Mock, create_mock
 from mockcs.bell import Bell
 from mockcs.bodies import Bodies
@@ -177,7 +178,7 @@ def _log_calls(settings: Settings) -> None:
 
 def _line(settings: Settings, port: int) -> str:
     url = url_of(settings.host, port, settings.tls_cert)
-    return f"mockcs {__version__} listens on {url} - calls: {url}/__admin/calls - Ctrl-C stops it\n"
+    return f"mockcs {__version__} listens on {url} - calls: {url}{ADMIN}/calls - Ctrl-C stops it\n"
 
 
 def _claimed(address: str, port: int) -> socket.socket:

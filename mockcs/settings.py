@@ -103,7 +103,7 @@ class Settings:
     max_faults: int = _setting(1000, "Faults of a space; beyond it 503.", "count")
     max_waiting: int = _setting(100, "Requests that may wait at one time; beyond it 503.", "count")
     business_attributes: dict[str, str] = _setting({}, "Field, such as Service.type, to business attribute.", "table")
-    attributes: dict[str, dict[str, int]] = _setting({}, "Business attribute to its values and DB ids.", "table")
+    attributes: dict[str, dict[str, Any]] = _setting({}, "Business attribute to its values and DB ids.", "table")
     users: dict[str, dict[str, Any]] = _setting({}, "User to password, roles (8.5), privileges (8.1).", "table")
 
     def __post_init__(self) -> None:

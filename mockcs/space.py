@@ -17,7 +17,7 @@ from mockcs.coverage import Coverage
 from mockcs.documented import Manual
 from mockcs.errors import MockcsError
 from mockcs.faults import Faults
-from mockcs.journal import Journal, View
+from mockcs.journal import Journal, JournalView
 from mockcs.messages import Document
 from mockcs.schemas import Validators
 from mockcs.settings import Settings
@@ -35,11 +35,11 @@ def too_many_waiting(settings: Settings) -> MockcsError:
 class Verification(Protocol):
     """What can be verified over a journal."""
 
-    def evaluate(self, view: View) -> Document:
+    def evaluate(self, view: JournalView) -> Document:
         """The verdict over one view."""
         ...
 
-    def nearest(self, view: View, answer: Document) -> list[Document]:
+    def nearest(self, view: JournalView, answer: Document) -> list[Document]:
         """The calls of that view that come nearest to what was wanted."""
         ...
 
@@ -141,7 +141,7 @@ class Space:
         # All that follows from the readings changes at once: a request goes by the former ones or by the new.
         self.regime = self._began.under(choices)
 
-    def view(self) -> View:
+    def view(self) -> JournalView:
         """The journal now."""
         with self.lock:
             return self.journal.view()

@@ -106,7 +106,7 @@ class Spaces:
     def reset(self, space: Space) -> Document:
         """Put a new world in the place of this one; returns what was removed.
 
-        A call that is still in flight finishes in the old world and leaves no trace in the new one.
+        A call that is still in flight finishes in the old world; the new one only counts it, as dropped.
         """
         new = self._new(space.name)
         while not self._put_in_place(new, old := self._spaces.get(space.name, space)):

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
+from mockcs.addresses import GENERATIONS
 from mockcs.advice import of_members, unread
 from mockcs.business import BusinessAttributes
-from mockcs.documented import GENERATIONS, Field, Manual, Operation
+from mockcs.documented import Field, Manual, Operation
 from mockcs.messages import Document, Event, Violation, record
 from mockcs.remembered import Remembered
 from mockcs.schemas import Validators
@@ -57,6 +58,10 @@ class Table:
     def open_row(self) -> Field:
         """The row that stands for any further member."""
         return next(row for row in self.rows if row.is_open)
+
+    def row(self, field: str) -> Field:
+        """The row of a field."""
+        return next(row for row in self.rows if row.field == field)
 
     def shape(self, document: Document) -> Shape:
         """The shape of a document; applications send documents of a few shapes again and again."""

@@ -90,7 +90,8 @@ def _path_value(manual: Manual, terms: Terms, name: str, text: str, broken: list
     if kind not in LARGEST:
         return text
     if kind == "service" and terms.readings["service-id"] == "string":
-        return number_of(text) or text  # opaque: what mockcs never gave is simply not found
+        given = number_of(text)
+        return text if given is None else given  # opaque: what mockcs never gave is simply not found
     number = int(text) if _INTEGER.fullmatch(text) else None
     if number is not None and -LARGEST[kind] - 1 <= number <= LARGEST[kind]:
         return number

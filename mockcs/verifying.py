@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from mockcs.errors import MockcsError
-from mockcs.journal import BODY, BODY_SIZE, DIGEST, PLACES, Record, View, call_of
+from mockcs.journal import BODY, BODY_SIZE, DIGEST, PLACES, JournalView, Record, call_of
 from mockcs.matching import Match, is_path, needles
 from mockcs.messages import Document
 
@@ -17,7 +17,7 @@ _COUNTS = ("exactly", "at_least", "at_most")
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class Bounds:
     """How many calls a verification wants: both bounds inclusive, `most` None for no bound."""
 
     least: int
@@ -35,13 +35,13 @@ class Wanted:
         return "cannot_say" if reachable else "fails"
 
     def words(self) -> str:
-        """The condition for people: `exactly 1`, `at least 2`, `at most 0`."""
+        """The condition for people: `exactly 1`, `at least 2`, `0 to 3`."""
         if self.most is None:
             return f"at least {self.least}"
         return f"exactly {self.most}" if self.least == self.most else f"{self.least} to {self.most}"
 
 
-def wanted_of(document: Document) -> Wanted:
+def bounds_of(document: Document) -> Bounds:
     """The counts that a verification asks for, at least 1 by default; MockcsError when they are impossible."""
     given = {name: document[name] for name in _COUNTS if document.get(name) is not None}
     for name, count in given.items():
@@ -50,8 +50,8 @@ def wanted_of(document: Document) -> Wanted:
     if "exactly" in given and len(given) > 1:
         raise MockcsError("exactly goes without at_least and at_most")
     if "exactly" in given:
-        return Wanted(given["exactly"], given["exactly"])
-    wanted = Wanted(given.get("at_least", 0 if "at_most" in given else 1), given.get("at_most"))
+        return Bounds(given["exactly"], given["exactly"])
+    wanted = Bounds(given.get("at_least", 0 if "at_most" in given else 1), given.get("at_most"))
     if wanted.most is not None and wanted.least > wanted.most:
         raise MockcsError("at_least is more than at_most")
     return wanted
@@ -131,11 +131,11 @@ class Scan:
 class Count:
     """A verification by count, to be evaluated over one view after the other."""
 
-    def __init__(self, match: Match, wanted: Wanted) -> None:
+    def __init__(self, match: Match, wanted: Bounds) -> None:
         self._scan = Scan(match)
         self._wanted = wanted
 
-    def evaluate(self, view: View) -> Document:
+    def evaluate(self, view: JournalView) -> Document:
         """The verdict over the view."""
         scan, records = self._scan, view.records
         found = scan.found(records)
@@ -144,7 +144,7 @@ class Count:
         reason = f"wanted {self._wanted.words()}, found {len(found)}{_missing(view, cut)}"
         return {"verdict": verdict, "found": len(found), "calls": found, "reason": reason}
 
-    def nearest(self, view: View, answer: Document) -> list[Document]:
+    def nearest(self, view: JournalView, answer: Document) -> list[Document]:
         """The calls that come nearest, of those that do not match."""
         return _nearest(self._scan, view, set(answer["calls"]))
 
@@ -155,7 +155,7 @@ class Order:
     def __init__(self, matches: list[Match]) -> None:
         self._scans = [Scan(match) for match in matches]
 
-    def evaluate(self, view: View) -> Document:
+    def evaluate(self, view: JournalView) -> Document:
         """The verdict over the view; a later match may be met by a call that is still to be known."""
         calls = sorted(view.records.items())
         found: list[int] = []
@@ -173,11 +173,11 @@ class Order:
         reason = f"{len(found)} of {len(self._scans)} came in this order{missed}{_missing(view, cut)}"
         return {"verdict": verdict, "found": len(found), "calls": found, "reason": reason}
 
-    def nearest(self, view: View, answer: Document) -> list[Document]:
+    def nearest(self, view: JournalView, answer: Document) -> list[Document]:
         """The calls that come nearest to the match that did not follow."""
         return _nearest(self._scans[len(answer["calls"])], view, set())
 
-    def _may_hold(self, view: View) -> bool:
+    def _may_hold(self, view: JournalView) -> bool:
         """Whether the order holds if every call that is not known is what is wanted at its place."""
         records, last = view.records, view.total
         first = min(records, default=last + 1)
@@ -194,13 +194,13 @@ class Order:
         return met >= len(self._scans)
 
 
-def _missing(view: View, cut: int) -> str:
+def _missing(view: JournalView, cut: int) -> str:
     parts = ((view.evicted, "evicted"), (len(view.in_flight), "in flight"), (cut, "with a cut body"))
     told = [f"{count} {word}" for count, word in parts if count]
     return f"; not known: {', '.join(told)}" if told else ""
 
 
-def _nearest(scan: Scan, view: View, but: set[int]) -> list[Document]:
+def _nearest(scan: Scan, view: JournalView, but: set[int]) -> list[Document]:
     # The newest of equally near calls come first: they are the ones the tester has in mind. So an older call
     # must be nearer than the last of the list to enter it.
     best: list[tuple[int, int, list[str]]] = []

@@ -11,7 +11,7 @@ from mockcs.ids import LARGEST
 from mockcs.json_text import dumps, pack, unpack
 from mockcs.messages import Document, Violation
 from mockcs.narrowed import checker
-from mockcs.schemas import Validators
+from mockcs.schemas import Validators, choices_of
 
 if TYPE_CHECKING:
     import jsonschema
@@ -57,9 +57,15 @@ def broken_by(checker: jsonschema.Draft202012Validator, document: Any) -> list[V
     for error in checker.iter_errors(document):
         for violation in _violations(error, schema):
             found.setdefault(violation.pointer, violation)
-        if len(found) >= MOST:
-            break
+            if len(found) >= MOST:
+                return list(found.values())
     return list(found.values())
+
+
+def forbidden(reading: str, pointer: str, value: Any, message: str, fix: str) -> Violation:
+    """The violation of a reading's choice, whose row names it; `fix` is what the client would have to do instead."""
+    row = {"table": "readings", "field": reading, "mandatory": "no"}
+    return Violation(pointer, shown(value), message, f"{fix}, or switch the reading {reading}", row)
 
 
 def checker_of(schema: Document) -> jsonschema.Draft202012Validator:
@@ -159,10 +165,8 @@ def _wanted_value(error: Any, row: Mapping[str, Any]) -> str:
 
 
 def _choices(error: Any, row: Mapping[str, Any]) -> str:
-    # `one of a|b` and `any case of a|b` are the limits that list values.
-    kind, of, values = row.get("limit", "").partition(" of ")
-    if of and kind in ("one", "any case"):
-        return str(values).replace("|", ", ")
+    if choices := choices_of(row.get("limit", "")):
+        return ", ".join(choices)
     return ", ".join(map(_text, error.validator_value)) if error.validator == "enum" else ""
 
 

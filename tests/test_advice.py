@@ -40,7 +40,7 @@ OTHERS = {
 
 
 @pytest.mark.parametrize(("path", "name"), [(path, name) for path, names in OTHERS.items() for name in names])
-def test_a_member_of_another_event(door: Door, path: str, name: str) -> None:
+def test_a_member_of_another_event_gets_advice(door: Door, path: str, name: str) -> None:
     door.start_service()
     for kind in ("state", "task"):
         if f"{kind}s/1/" in path:
@@ -63,7 +63,7 @@ def test_a_disposition_in_a_start_as_the_pages_send_it_is_not_odd(door: Door) ->
 
 
 @pytest.mark.parametrize("kind", ["service", "state", "task"])
-def test_completing_twice(door: Door, kind: str) -> None:
+def test_completing_twice_gets_advice(door: Door, kind: str) -> None:
     service = door.start_service()
     path = f"/services/{service}"
     if kind != "service":
@@ -76,14 +76,14 @@ def test_completing_twice(door: Door, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["state", "task"])
-def test_starting_in_a_completed_service(door: Door, kind: str) -> None:
+def test_starting_in_a_completed_service_gets_advice(door: Door, kind: str) -> None:
     service = door.start_service()
     door.complete_service(service)
     door.post(f"/services/{service}/{kind}s/start", {f"{kind}_type": 1})
     assert_advised(door, "completed")
 
 
-def test_a_transition_in_a_completed_service(door: Door) -> None:
+def test_a_transition_in_a_completed_service_gets_advice(door: Door) -> None:
     service = door.start_service()
     state = door.start_state(service)
     door.complete_service(service)
@@ -91,14 +91,14 @@ def test_a_transition_in_a_completed_service(door: Door) -> None:
     assert_advised(door, "completed")
 
 
-def test_associating_a_completed_service(door: Door) -> None:
+def test_associating_a_completed_service_gets_advice(door: Door) -> None:
     service = door.start_service()
     door.complete_service(service)
     door.post(f"/customers/C1/services/{service}")
     assert_advised(door, "completed")
 
 
-def test_completing_a_service_with_open_states_and_tasks(door: Door) -> None:
+def test_completing_a_service_with_open_states_and_tasks_gets_advice(door: Door) -> None:
     service = door.start_service()
     state, task = door.start_state(service), door.start_task(service)
     door.complete_service(service)
@@ -111,7 +111,7 @@ def test_completing_a_service_with_open_states_and_tasks(door: Door) -> None:
     assert (state, task) == (1, 1)
 
 
-def test_the_name_of_attached_data_that_differs_from_a_known_one_by_case(gms: Door) -> None:
+def test_the_name_of_attached_data_that_differs_from_a_known_one_by_case_gets_advice(gms: Door) -> None:
     service = gms.start_service(Feedback=1)
     gms.post("/services/start", {**START, "Feedback": 2})
     assert advice(gms) == []
@@ -133,7 +133,7 @@ def test_an_extension_of_8_1_in_another_case_is_not_odd(ucs: Door) -> None:
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "application/xml", "TEXT/plain"])
-def test_a_content_type_other_than_json(door: Door, kind: str) -> None:
+def test_a_content_type_other_than_json_gets_advice(door: Door, kind: str) -> None:
     door.request("POST", "/services/start", START, Content_Type=kind)
     assert_advised(door, kind)
 
@@ -152,19 +152,19 @@ def test_a_content_type_of_json_is_not_odd(door: Door, kind: str) -> None:
         b'{"contact_key": "1", "service_type": 1, "contact\\u005fkey": "2"}',
     ],
 )
-def test_a_member_that_is_given_twice(door: Door, body: bytes) -> None:
+def test_a_member_that_is_given_twice_gets_advice(door: Door, body: bytes) -> None:
     door.post("/services/start", body)
     assert_advised(door, "twice")
 
 
-def test_a_member_that_is_given_twice_in_what_is_attached(gms: Door) -> None:
+def test_a_member_that_is_given_twice_in_what_is_attached_gets_advice(gms: Door) -> None:
     gms.post("/services/start", b'{"contact_key": "1", "data": [{"a": 1, "a": 1}]}')
     assert_advised(gms, "twice")
     gms.post("/services/start", b'{"contact_key": "1", "data": [{"a": 1}, {"a": 1}]}')
     assert advice(gms) == []
 
 
-def test_a_timestamp_before_the_start_of_the_service(door: Door) -> None:
+def test_a_timestamp_before_the_start_of_the_service_gets_advice(door: Door) -> None:
     service = door.start_service(timestamp=NOON)
     state, task = door.start_state(service, timestamp=NOON), door.start_task(service, timestamp=NOON)
     base = f"/services/{service}"
@@ -185,7 +185,7 @@ def test_a_timestamp_before_the_start_of_the_service(door: Door) -> None:
     assert advice(door) == []
 
 
-def test_an_expiration_in_the_past_in_a_start_and_in_an_end(gms: Door) -> None:
+def test_an_expiration_in_the_past_in_a_start_and_in_an_end_gets_advice(gms: Door) -> None:
     for order in ({"ttl": 0}, {"expiration_time": EARLY}):
         service = gms.start_service()
         gms.complete_service(service, **order)
@@ -196,14 +196,14 @@ def test_an_expiration_in_the_past_in_a_start_and_in_an_end(gms: Door) -> None:
     assert advice(gms) == []
 
 
-def test_a_name_of_a_member_that_is_one_letter_off(gms: Door) -> None:
+def test_a_name_of_a_member_that_is_one_letter_off_gets_advice(gms: Door) -> None:
     gms.start_service(est_duraton=60)
     assert_advised(gms, "est_duraton", "est_duration")
     gms.start_state(1, interaction_ID="x")
     assert_advised(gms, "interaction_ID", "interaction_id")
 
 
-def test_ids_in_a_body_that_are_not_those_that_count(door: Door) -> None:
+def test_ids_in_a_body_that_are_not_those_that_count_get_advice(door: Door) -> None:
     service = door.start_service()
     state = door.start_state(service)
     door.start_task(service, state_id=state)
@@ -225,7 +225,7 @@ def test_ids_in_a_body_that_are_not_those_that_count(door: Door) -> None:
         assert_advised(door, name, "counts")
 
 
-def test_a_body_that_an_operation_does_not_take_and_a_parameter_that_it_does_not_know(door: Door) -> None:
+def test_a_body_that_an_operation_does_not_take_and_a_parameter_that_it_does_not_know_gets_advice(door: Door) -> None:
     service = door.start_service()
     door.request("GET", f"/services/{service}", {"a": 1})
     assert_advised(door, "body")
@@ -235,7 +235,7 @@ def test_a_body_that_an_operation_does_not_take_and_a_parameter_that_it_does_not
     assert_advised(door, "active_states", "2 times")
 
 
-def test_a_parameter_that_is_empty_or_has_blanks_that_count(door: Door) -> None:
+def test_a_parameter_that_is_empty_or_has_blanks_that_count_gets_advice(door: Door) -> None:
     service = door.start_service(customer_id="C1")
     door.get("/customers/C1/services?service_types=")
     assert_advised(door, "service_types", "empty")
@@ -244,7 +244,7 @@ def test_a_parameter_that_is_empty_or_has_blanks_that_count(door: Door) -> None:
     assert_advised(door, "state_types", "blanks")
 
 
-def test_extensions_of_8_1_that_no_schema_declares(ucs: Door) -> None:
+def test_extensions_of_8_1_that_no_schema_declares_get_advice(ucs: Door) -> None:
     service = ucs.start_service()
     ucs.get(f"/services/{service}?extensions=Nope")
     assert_advised(ucs, "no service extension schema is called Nope")
@@ -262,12 +262,12 @@ def test_attached_data_that_is_found_without_a_schema_is_not_odd(ucs: Door, gms:
 
 
 @pytest.mark.parametrize("name", ["customer_id", "contact_key"])
-def test_a_key_that_is_empty(door: Door, name: str) -> None:
+def test_a_key_that_is_empty_gets_advice(door: Door, name: str) -> None:
     door.start_service(**{"contact_key": "42", name: ""})
     assert_advised(door, f"{name} is empty")
 
 
-def test_an_expiration_update_in_the_past(gms: Door) -> None:
+def test_an_expiration_update_in_the_past_gets_advice(gms: Door) -> None:
     gms.request("PUT", f"/services/{gms.start_service()}", {"ttl": 0})
     assert_advised(gms, "past")
 
@@ -292,13 +292,13 @@ def test_an_expiration_update_in_the_past(gms: Door) -> None:
         ),
     ],
 )
-def test_a_member_that_is_not_read(gms: Door, path: str, body: dict[str, Any], words: str) -> None:
+def test_a_member_that_is_not_read_gets_advice(gms: Door, path: str, body: dict[str, Any], words: str) -> None:
     gms.start_service()
     gms.request("PUT" if path == "/services/1" else "POST", path, body)
     assert_advised(gms, words)
 
 
-def test_attached_data_behind_a_documented_member(gms: Door) -> None:
+def test_attached_data_behind_a_documented_member_gets_advice(gms: Door) -> None:
     service = gms.start_service(completed="x")
     gms.get(f"/services/{service}?extensions=completed")
     assert_advised(gms, "completed", "hidden")
@@ -342,12 +342,12 @@ def test_attached_data_that_is_asked_for_twice_is_not_odd(door: Door) -> None:
 
 
 @pytest.mark.parametrize("name", ["auto_closed", "ttl", "expiration_time", "auto_complete_after"])
-def test_a_member_of_the_event_in_8_5_that_8_1_does_not_have(ucs: Door, name: str) -> None:
+def test_a_member_of_the_event_in_8_5_that_8_1_does_not_have_gets_advice(ucs: Door, name: str) -> None:
     ucs.start_service(**{name: 5})
     assert_advised(ucs, name, "another event")
 
 
-def test_an_association_before_the_start_of_the_service(door: Door) -> None:
+def test_an_association_before_the_start_of_the_service_gets_advice(door: Door) -> None:
     door.start_service(timestamp=NOON)
     assert door.post("/customers/C1/services/1", {"timestamp": EARLY}).status == 200
     assert_advised(door, EARLY, "before the start of the service")
@@ -355,7 +355,7 @@ def test_an_association_before_the_start_of_the_service(door: Door) -> None:
     assert advice(door) == []
 
 
-def test_a_disposition_beside_the_states_of_a_transition(door: Door) -> None:
+def test_a_disposition_beside_the_states_of_a_transition_gets_advice(door: Door) -> None:
     service = door.start_service()
     leaving = {"state_id": door.start_state(service), "disposition": 7}
     move = {"from": leaving, "to": {"state_type": 2}, "disposition": 8}
@@ -363,7 +363,7 @@ def test_a_disposition_beside_the_states_of_a_transition(door: Door) -> None:
     assert_advised(door, "disposition", "another event")
 
 
-def test_attached_data_asked_for_in_another_case_than_it_was_sent_in_8_5(gms: Door) -> None:
+def test_attached_data_asked_for_in_another_case_than_it_was_sent_in_8_5_gets_advice(gms: Door) -> None:
     gms.start_service(Feedback={"a": 1})
     gms.get("/services/1?extensions=feedback")
     assert_advised(gms, "feedback differs only by case from the attached data Feedback")
@@ -372,7 +372,7 @@ def test_attached_data_asked_for_in_another_case_than_it_was_sent_in_8_5(gms: Do
 
 
 @pytest.mark.parametrize("seconds", [0, -1])
-def test_a_service_that_is_to_be_completed_at_once(gms: Door, seconds: int) -> None:
+def test_a_service_that_is_to_be_completed_at_once_gets_advice(gms: Door, seconds: int) -> None:
     gms.start_service(auto_complete_after=seconds)
     assert_advised(gms, "auto_complete_after leaves no time")
 
@@ -419,7 +419,7 @@ def test_what_is_not_mocked_is_called_so(door: Door, path: str) -> None:
     assert "which mockcs does not mock" in door.mock.last_call()["advice"][0]
 
 
-def test_prefixes_and_an_asterisk_in_8_1(ucs: Door) -> None:
+def test_prefixes_and_an_asterisk_in_8_1_get_advice(ucs: Door) -> None:
     service = ucs.start_service()
     for choice, words in (("yes", "read all the same"), ("no", "taken for names")):
         ucs.mock.read_as(extensions_wildcards=choice)

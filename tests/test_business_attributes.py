@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from mockcs.server import Server
+from mockcs.settings import Settings
 from tests.conftest import Door, Mock, command, serving
 from tests.test_choosing_readings import reading
 
@@ -198,6 +200,15 @@ def test_the_lifetime_of_a_service_may_hang_on_its_type(mapped: Door) -> None:
         mapped.start_service(service_type=service_type)
     assert mapped.mock.post("/__admin/clock/advance", {"seconds": 7199}).json["expired"] == []
     assert mapped.mock.post("/__admin/clock/advance", {"seconds": 1}).json["expired"] == [2, 3]
+
+
+def test_a_type_may_leave_its_services_no_time_at_all(api: str) -> None:
+    attributes = {"A": {"brief": {"dbid": 1, "expiration": "0s"}, "other": 2}}
+    with Server(Settings(business_attributes={"Service.type": "A"}, attributes=attributes)) as client:
+        door = Door(Mock(client.base_url), api)
+        door.start_service(service_type="brief")
+        lasting = door.start_service(service_type="other")
+        assert [service.service_id for service in client.services()] == [lasting]
 
 
 @reading("map-names", "ids", "names")

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from flask.testing import FlaskClient
 
 import mockcs
-from mockcs import cli, coverage, documented, faults, matching, portable, pytest_plugin, settable, values
+from mockcs import addresses, cli, coverage, faults, matching, portable, pytest_plugin, settable, values
 from mockcs.app import create_app
 from mockcs.calls import SECRET_HEADERS
 from mockcs.client import Client
@@ -195,7 +195,7 @@ QUESTION = ("match", "exactly", "at_least", "at_most", "within_ms", "matches")
 
 SURFACE: dict[str, Callable[[], list[str]]] = {
     "Routes of the admin API": routes,
-    "Where things stand": lambda: [*(f"{api} {p or '/'}" for api, p in documented.PREFIXES.items()), "/__space/<name>"],
+    "Where things stand": lambda: [*(f"{api} {p or '/'}" for api, p in addresses.PREFIXES.items()), "/__space/<name>"],
     "Settings": settings,
     "Commands": commands,
     "Headers": headers,

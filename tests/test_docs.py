@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shutil
@@ -26,6 +27,7 @@ from mockcs.settings import Settings
 from tests.conftest import ROOT, Mock, serving
 
 README = ROOT / "README.md"
+ARCHITECTURE = ROOT / "ARCHITECTURE.md"
 ADMIN = ROOT / "docs" / "admin.md"
 PYTEST = ROOT / "docs" / "pytest.md"
 CI = ROOT / "docs" / "ci.md"
@@ -35,6 +37,10 @@ RELEASED = "2026-11-20"
 SHOWN = "127.0.0.1:8080"
 """Where the mock listens in the documentation."""
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+MODULES, OPERATIONS = (
+    re.compile(rf"(?<=<!-- {name}: written by `python -m tests.test_docs` -->\n).*?(?=<!-- /{name} -->)", re.DOTALL)
+    for name in ("modules", "operations")
+)
 
 
 @dataclass(frozen=True)
@@ -331,17 +337,42 @@ def modules() -> set[str]:
     return {path.stem for path in (ROOT / "mockcs").rglob("*.py")}
 
 
-def test_every_module_has_its_place_in_the_architecture() -> None:
-    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
-    paths = [path for path in (ROOT / "mockcs").rglob("*.py") if not path.name.startswith("__")]
-    homes = {path: path.relative_to(ROOT / "mockcs").as_posix() for path in paths}
-    assert [home for home in homes.values() if f"`{home}`" not in text and f"`{Path(home).name}`" not in text] == []
+def sources() -> dict[str, ast.Module]:
+    """The files of the package by their path in it."""
+    home = ROOT / "mockcs"
+    return {
+        path.relative_to(home).as_posix(): ast.parse(path.read_text("utf-8")) for path in sorted(home.rglob("*.py"))
+    }
+
+
+def modules_table() -> str:
+    """The modules: one line for each, the first sentence of its docstring."""
+    lines = ["| module | what it is |", "|---|---|"]
+    for name, tree in sources().items():
+        if not Path(name).name.startswith("__"):
+            sentence = (ast.get_docstring(tree) or "").partition("\n\n")[0].replace("\n", " ").removesuffix(".")
+            lines.append(f"| `{name}` | {sentence} |")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def test_the_architecture_lists_the_modules_as_their_docstrings_describe_them() -> None:
+    found = MODULES.search(ARCHITECTURE.read_text(encoding="utf-8"))
+    assert found
+    assert found[0] == modules_table(), "`python -m tests.test_docs` writes it anew"
+
+
+def test_files_and_functions_stay_short() -> None:
+    found = sources()
+    lines = {name: len((ROOT / "mockcs" / name).read_text("utf-8").splitlines()) for name in found}
+    assert {name: count for name, count in lines.items() if count >= 300} == {}
+    functions = [each for tree in found.values() for each in ast.walk(tree) if isinstance(each, ast.FunctionDef)]
+    assert [each.name for each in functions if (each.end_lineno or 0) - each.lineno >= 39] == []
 
 
 def test_the_layers_of_the_architecture_are_those_that_are_checked() -> None:
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
     layers = next(each["layers"] for each in contracts["contracts"] if each["type"] == "layers")
-    text = blocks(ROOT / "ARCHITECTURE.md", "text")
+    text = blocks(ARCHITECTURE, "text")
     assert layers in [block.text.splitlines() for block in text]
 
 
@@ -356,11 +387,6 @@ def operations_table() -> str:
     lines = ["| operation | 8.1 | 8.5 |", "|---|---|---|"]
     lines += [f"| `{name}` | {of.get('8.1', '')} | {of.get('8.5', '')} |" for name, of in found.items()]
     return "".join(f"{line}\n" for line in lines)
-
-
-OPERATIONS = re.compile(
-    r"(?<=<!-- operations: written by `python -m tests.test_docs` -->\n).*?(?=<!-- /operations -->)", re.DOTALL
-)
 
 
 def test_the_readme_lists_what_is_mocked() -> None:
@@ -410,3 +436,4 @@ def test_the_changelog_tells_of_this_version_below_what_is_unreleased() -> None:
 
 if __name__ == "__main__":
     README.write_text(OPERATIONS.sub(lambda _: operations_table(), README.read_text("utf-8")), encoding="utf-8")
+    ARCHITECTURE.write_text(MODULES.sub(lambda _: modules_table(), ARCHITECTURE.read_text("utf-8")), encoding="utf-8")

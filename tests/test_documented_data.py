@@ -57,6 +57,7 @@ BAD_ROWS = {
     "unknown evidence of a field": ("fields/task.csv", 2, ",documented,", ",hearsay,", "evidence 'hearsay'"),
     "unknown api of an operation": ("operations.csv", 2, ",8.1,", ",9,", "api '9'"),
     "unknown server": ("operations.csv", 2, ",UCS,", ",URS,", "server 'URS'"),
+    "a server of the other generation": ("operations.csv", 2, ",UCS,", ",GMS,", "server 'GMS'"),
     "unknown method": ("operations.csv", 3, ",POST,", ",PATCH,", "method 'PATCH'"),
     "unknown status": ("operations.csv", 4, ",complete-status,", ",complete-statsu,", "status 'complete-statsu'"),
     "unknown evidence of an operation": ("operations.csv", 4, ",observed,", ",seen,", "evidence 'seen'"),
@@ -104,7 +105,7 @@ def test_a_table_that_cannot_be_decoded_parsed_or_found_is_refused_by_name(folde
 def test_a_type_or_limit_that_the_generator_does_not_know_is_refused_by_table_and_field(column: str, text: str) -> None:
     row = replace(MANUAL.rows("8.1", "task")[0], **{column: text})
     with pytest.raises(MockcsError, match=f"task: state_id: .*{text!r}"):
-        schemas.schema_of((row,))
+        schemas.schema_of((row,), set())
 
 
 def test_a_folder_of_schemas_without_tables_is_read_with_the_shipped_ones(tmp_path: Path) -> None:

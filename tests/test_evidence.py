@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from mockcs import Client, MockcsError
 from mockcs.app import create_app
 from mockcs.calls import Masks
-from mockcs.journal import Journal, Record, View, call_of
+from mockcs.journal import Journal, JournalView, Record, call_of
 from mockcs.matching import match_of
 from mockcs.messages import Request, Response
 from mockcs.server import Server
 from mockcs.settings import Settings
-from mockcs.verifying import Count, Order, Wanted
+from mockcs.verifying import Bounds, Count, Order
 from tests.conftest import Door, Mock
 
 START = {"operation": "start_service"}
@@ -47,7 +47,7 @@ def journal_of(calls: list[tuple[int, str]], max_calls: int) -> Journal:
     return journal
 
 
-def agrees(made: Callable[[], Any], whole: View, part: View) -> None:
+def agrees(made: Callable[[], Any], whole: JournalView, part: JournalView) -> None:
     """See that with evidence missing the verdict is the same, or says that it cannot be known."""
     known, guessed = (made().evaluate(view) for view in (whole, part))
     assert guessed["verdict"] in {known["verdict"], "cannot_say"}
@@ -66,7 +66,7 @@ MATCHES = st.sampled_from([*({"operation": kind} for kind in KINDS), *({"body": 
 def test_no_eviction_ever_turns_cannot_say_into_holds(
     calls: list[tuple[int, str]], kept: int, match: dict[str, Any], least: int, more: int | None
 ) -> None:
-    wanted = Wanted(least, None if more is None else least + more)
+    wanted = Bounds(least, None if more is None else least + more)
     agrees(
         partial(Count, match_of(match, frozenset(KINDS), MASKS), wanted),
         journal_of(calls, 100).view(),
@@ -149,11 +149,11 @@ class Looks:
     def __init__(self) -> None:
         self.count = 0
 
-    def evaluate(self, _: View) -> dict[str, Any]:
+    def evaluate(self, _: JournalView) -> dict[str, Any]:
         self.count += 1
         return {"verdict": "fails"}
 
-    def nearest(self, _: View, __: dict[str, Any]) -> list[dict[str, Any]]:
+    def nearest(self, _: JournalView, __: dict[str, Any]) -> list[dict[str, Any]]:
         return []
 
 

@@ -74,6 +74,18 @@ def test_a_location_is_a_path_or_absolute_in_and_out_of_a_space(anywhere: Mock, 
 
 
 @reading("service-id", "integer", "string")
+def test_a_service_is_found_by_the_id_that_was_given_whatever_its_number(gms: Door) -> None:
+    for form in ("integer", "string"):
+        gms.mock.post("/__admin/reset")
+        gms.mock.read_as(service_id=form)
+        for number in (0, 1, 2**63 - 1):
+            gms.mock.put("/__admin/ids", {"service": number})
+            service = start(gms).json["service_id"]
+            assert str(service).partition("-")[0] == str(number)
+            assert shown(gms, f"/services/{service}")["service_id"] == service
+
+
+@reading("service-id", "integer", "string")
 def test_the_id_of_a_service_is_a_number_or_a_number_and_a_uuid(gms: Door, ucs: Door) -> None:
     assert start(gms).json == {"service_id": 1}
     gms.mock.read_as(service_id="string")

@@ -15,7 +15,7 @@ from mockcs import Client
 from mockcs.app import create_app
 from mockcs.report import violations
 from mockcs.settings import Settings
-from mockcs.verifying import Wanted
+from mockcs.verifying import Bounds
 from tests.conftest import Door, Mock, Reply, serving
 
 START = {"operation": "start_service"}
@@ -127,7 +127,7 @@ def test_a_verdict_is_what_all_counts_that_are_possible_agree_on(
     most = None if more is None else least + more
     possible = {least <= count and (most is None or count <= most) for count in range(found, found + missing + 1)}
     expected = {frozenset([True]): "holds", frozenset([False]): "fails"}.get(frozenset(possible), "cannot_say")
-    assert Wanted(least, most).verdict(found, missing) == expected
+    assert Bounds(least, most).verdict(found, missing) == expected
 
 
 MALFORMED: list[Any] = [

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
+from mockcs.violations import MOST
 from tests.conftest import Door, Reply
 from tests.values import DATES, MANUAL, NO_DATES, PLACES
 
@@ -195,6 +196,13 @@ def test_an_unlisted_scalar_passes_in_8_1_unless_the_reading_refuses_it(ucs: Doo
         reply = attach(ucs, event, weather=value)
         violation = only_violation(ucs, reply, "/weather", row_of("8.1", PLACES[event].table, "<"))
         assert "/metadata/" not in violation["fix"], "no extension schema makes a scalar pass"
+
+
+def test_of_very_many_violations_so_many_are_told_that_the_journal_stays_bounded(ucs: Door) -> None:
+    declare(ucs, "service", "Coupon", False, {"name": "a", "type": "integer"})
+    reply = attach(ucs, "service", Coupon={f"x{number}": number for number in range(5000)})
+    assert reply.status == 400
+    assert len(call_of(ucs, reply)["violations"]) == MOST
 
 
 @pytest.mark.parametrize("event", EVENTS)

@@ -10,16 +10,16 @@ from flask import Flask, Response, current_app, request
 from werkzeug.exceptions import HTTPException
 
 from mockcs import __version__
+from mockcs.addresses import ADMIN
 from mockcs.errors import MockcsError
-from mockcs.front import SPACE
+from mockcs.front import SPACE_KEY
 from mockcs.json_text import NotJson, dumps, loads
 from mockcs.messages import Document
 from mockcs.space import Space
 from mockcs.spaces import Spaces
 
 _WORLD = "mockcs.world"
-
-
+_DIGITS = 19
 _LARGEST = 256 * 2**20  # bytes of a body; a state larger than that comes by `mockcs serve --state`
 _WITH_PARAMETERS = frozenset({"calls.listed", "calls.har", "state.listed", "manual.health"})  # a probe may send any
 _WITH_BODY = frozenset(
@@ -44,7 +44,7 @@ def space() -> Space:
     # Kept with the request and not in g: pytest-flask lets all requests of a test share one g.
     environ = request.environ
     if _WORLD not in environ:
-        environ[_WORLD] = spaces().space(environ[SPACE])  # one and the same for a whole request
+        environ[_WORLD] = spaces().space(environ[SPACE_KEY])  # one and the same for a whole request
     found: Space = environ[_WORLD]
     return found
 
@@ -102,6 +102,11 @@ def asked(*names: str) -> dict[str, str]:
     return found
 
 
+def decimal_of(text: str) -> int | None:
+    """The whole number that a text of digits says; None for any other text, and for one that is too long."""
+    return int(text) if text.isdecimal() and len(text) <= _DIGITS else None
+
+
 def only(document: Document, *names: str, what: str = "member") -> None:
     """Refuse members that the route does not know: a misspelt one must not pass in silence."""
     for name in document:
@@ -117,7 +122,7 @@ def app_of(spaces: Spaces) -> Flask:
     app = Flask("mockcs", static_folder=None)
     app.extensions["mockcs"] = spaces
     for module in (calls, clock, faults, manual, state):
-        app.register_blueprint(module.blueprint, url_prefix="/__admin")
+        app.register_blueprint(module.blueprint, url_prefix=ADMIN)
     app.register_error_handler(MockcsError, _wrong)
     app.register_error_handler(HTTPException, _http)
     app.config["MAX_CONTENT_LENGTH"] = _LARGEST

@@ -10,22 +10,22 @@ from queue import Empty, Queue
 from flask import Blueprint, Response, request
 
 from mockcs import __version__
-from mockcs.admin import answer, asked, body, locked, only, space
+from mockcs.addresses import SPACE
+from mockcs.admin import answer, asked, body, decimal_of, locked, only, space
 from mockcs.calls import Call
 from mockcs.errors import MockcsError
 from mockcs.exports import curl_of, har_of
-from mockcs.journal import PLACES, Journal, View, call_of
+from mockcs.journal import PLACES, Journal, JournalView, call_of
 from mockcs.json_text import dumps
 from mockcs.matching import Match, match_of
 from mockcs.messages import Document
 from mockcs.space import Space, too_many_waiting
 from mockcs.spaces import DEFAULT
-from mockcs.verifying import Count, Order, Scan, wanted_of
+from mockcs.verifying import Count, Order, Scan, bounds_of
 
 blueprint = Blueprint("calls", __name__)
 _FILTERS = ("operation", "api", "method", "path", "status", "since", "limit")
 _LONGEST_WAIT = 600_000
-_DIGITS = 18
 _HEARTBEAT = 2.0
 
 
@@ -39,7 +39,7 @@ def listed() -> Response:
     return answer({"calls": documents, **numbers, **{name: count for name, count in further.items() if count}})
 
 
-def _found() -> tuple[list[Call], View]:
+def _found() -> tuple[list[Call], JournalView]:
     wanted = _filters()
     view, match = space().view(), _match_of(wanted)
     scan = None if match is None else Scan(match)
@@ -122,7 +122,7 @@ def verify() -> Response:
     """A verdict by count: 200 if it holds, else 409."""
     document = body()
     only(document, "match", "exactly", "at_least", "at_most", "within_ms")
-    return _verdict(space().verify(Count(_match(document.get("match")), wanted_of(document)), _within(document)))
+    return _verdict(space().verify(Count(_match(document.get("match")), bounds_of(document)), _within(document)))
 
 
 @blueprint.post("/calls/verify-order")
@@ -147,7 +147,7 @@ def _call(number: int) -> Call:
 def _base_url() -> str:
     # By its name, for a header may have named the space.
     name = space().name
-    prefix = "" if name == DEFAULT else f"/__space/{name}"
+    prefix = "" if name == DEFAULT else SPACE + name
     return request.host_url.rstrip("/") + request.script_root.removesuffix(prefix) + prefix
 
 
@@ -170,7 +170,7 @@ def _within(document: Document) -> float:
 def _filters() -> dict[str, str]:
     wanted = asked(*_FILTERS)
     for name in ("status", "since", "limit"):
-        if name in wanted and not (wanted[name].isdecimal() and len(wanted[name]) <= _DIGITS):
+        if name in wanted and decimal_of(wanted[name]) is None:
             raise MockcsError(f"{name} must be a whole number from 0")
     return wanted
 

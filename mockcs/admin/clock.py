@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from flask import Blueprint, Response
 
 from mockcs.admin import answer, body, locked, only
@@ -11,11 +9,10 @@ from mockcs.clock import END, milliseconds_of, text_of
 from mockcs.errors import MockcsError
 from mockcs.ids import written
 from mockcs.messages import Document
-from mockcs.schemas import DATE_TIME
+from mockcs.schemas import is_time
 from mockcs.space import Space
 
 blueprint = Blueprint("clock", __name__)
-_TIME = re.compile(str(DATE_TIME["pattern"]))
 _LONGEST = 10**12
 
 
@@ -36,7 +33,7 @@ def put() -> Response:
         raise MockcsError("nothing is given", hint='send {"now": "2009-05-12T12:05:12.145Z"} or {"frozen": true}')
     if frozen is not None and not isinstance(frozen, bool):
         raise MockcsError("frozen must be true or false")
-    if "now" in document and not (isinstance(now, str) and _TIME.fullmatch(now)):
+    if "now" in document and not is_time(now):
         raise MockcsError("now must be a UTC time such as 2009-05-12T12:05:12.145Z")
     with locked() as world:
         world.settle()  # also what a clock that is set back would not reach any more

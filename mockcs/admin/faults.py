@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
-from mockcs.admin import answer, body, locked, space
+from mockcs.admin import answer, body, decimal_of, locked, space
 from mockcs.errors import MockcsError
 
 blueprint = Blueprint("faults", __name__)
-_DIGITS = 18
 
 
 @blueprint.get("/faults")
@@ -37,7 +36,7 @@ def clear() -> Response:
 @blueprint.delete("/faults/<number>")
 def remove(number: str) -> Response:
     """Take back one fault: {"removed": 1}."""
-    if not (number.isdecimal() and len(number) <= _DIGITS):
+    if (wanted := decimal_of(number)) is None:
         raise MockcsError(f"there is no fault {number}", "GET /__admin/faults lists them", 404)
     with locked() as world:
-        return answer({"removed": world.faults.remove(int(number))})
+        return answer({"removed": world.faults.remove(wanted)})

@@ -1,4 +1,4 @@
-"""What is mocked and how it is checked: operations, schemas, readings; and health."""
+"""What is mocked and how it is checked: operations, schemas, readings, ledger, coverage; health, metrics, spaces."""
 
 from __future__ import annotations
 

@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 from flask import Response, request
 
+from mockcs.addresses import ADMIN
 from mockcs.admin import answer, spaces
-from mockcs.front import ADMIN
 from mockcs.settings import is_loopback
 
 _HEALTH = f"{ADMIN}/health"

@@ -1,12 +1,12 @@
-"""State: look at services and plant them, set the next ids, reset."""
+"""State: look at services and plant them, set the next ids, keep and restore it whole, reset."""
 
 from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
-from mockcs.admin import answer, asked, body, locked, only, settled, space, spaces
+from mockcs.admin import answer, asked, body, decimal_of, locked, only, settled, space, spaces
 from mockcs.errors import MockcsError
-from mockcs.ids import KINDS, LARGEST, Ids, number_of, written
+from mockcs.ids import KINDS, LARGEST, Ids, is_id, number_of, written
 from mockcs.index import history
 from mockcs.messages import Document
 from mockcs.planting import plant
@@ -15,7 +15,6 @@ from mockcs.resources import EVERYTHING, View
 from mockcs.store import Resource
 
 blueprint = Blueprint("state", __name__)
-_DIGITS = len(str(LARGEST["service"]))
 
 
 @blueprint.get("/services")
@@ -34,8 +33,7 @@ def listed() -> Response:
 @blueprint.get("/services/<service_id>")
 def one(service_id: str) -> Response:
     """One service with everything in it, by its id in either form."""
-    digits = service_id.isdecimal() and len(service_id) <= _DIGITS
-    number = int(service_id) if digits else number_of(service_id)
+    number = number_of(service_id) if (given := decimal_of(service_id)) is None else given
     with settled() as world:
         service = None if number is None else world.store.get("service", number)
         if service is None:
@@ -114,7 +112,7 @@ def set_ids() -> Response:
     document = body()
     only(document, *KINDS)
     for kind, number in document.items():
-        if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= LARGEST[kind]:
+        if not is_id(kind, number):
             raise MockcsError(f"the next {kind} id must be a whole number from 0 to {LARGEST[kind]}")
     with locked() as world:
         before = world.store.ids

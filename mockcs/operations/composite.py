@@ -10,13 +10,13 @@ from mockcs.aggregate import (
     ordered_expiry,
     other_ids,
     short_life,
+    shown_id,
     start_doubts,
     start_part,
     started_late,
     take_over,
     unknown_states,
 )
-from mockcs.ids import written
 from mockcs.index import anonymous, associated, history, parts, typed_twins
 from mockcs.messages import Answer, Change, CompositeEvent, Document, Event
 from mockcs.resources import is_true
@@ -61,7 +61,7 @@ class _Outcome:
 
     def ids(self) -> Document:
         """The ids for the answer and its Location."""
-        ids = {"service_id": written(self.service.id, self._params.readings["service-id"])}
+        ids = {"service_id": shown_id(self.service, self._params)}
         ids |= {"state_id": self.state.id}
         return ids | {"task_id": self.task.id} if self.task else ids
 
@@ -124,10 +124,8 @@ class _Outcome:
     def _noted(self, resource: Resource, *, created: bool, updated: bool = False) -> Resource:
         self.created[resource.kind] = created
         if created or updated:
-            number = resource.id
-            form = self._params.readings["service-id"]
-            shown = written(number, form) if resource.kind == "service" else number
-            self.changes.append((resource.kind, shown, "created" if created else "updated"))
+            how = "created" if created else "updated"
+            self.changes.append((resource.kind, shown_id(resource, self._params), how))
         return resource
 
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from mockcs.advice import respelt
-from mockcs.aggregate import changed, part_of, service_of, tolerated
+from mockcs.aggregate import part_of, service_of, shown_id, tolerated
 from mockcs.errors import Refusal
 from mockcs.extensions import Extension, extension_of
 from mockcs.messages import Answer, Document, Violation
@@ -90,7 +90,7 @@ def _edited(store: Store, params: Params, resource: Resource, edit: _Edit) -> An
     if value is _UNCHANGED:
         return Answer(advice=tuple(advice))
     store.update(resource, extensions={**resource.extensions, name: value})
-    return Answer(changes=((resource.kind, changed(resource, params), "updated"),), advice=tuple(advice))
+    return Answer(changes=((resource.kind, shown_id(resource, params), "updated"),), advice=tuple(advice))
 
 
 def _respelt(resource: Resource, name: str) -> Resource:
@@ -168,7 +168,7 @@ def _record(
     records = recorded if isinstance(recorded, list) else []
     whole = [names for names in extension.keys if all(name in params.body for name in names)]
     if not whole or not extension.many:
-        _refuse_keyless(extension)
+        _refuse_keyless(params, extension)
     key = {name: params.body[name] for names in whole for name in names}
     for at, record in enumerate(records):
         if isinstance(record, dict) and all(record.get(each, _ABSENT) == value for each, value in key.items()):
@@ -176,7 +176,7 @@ def _record(
     raise Refusal("record_not_found", name=name)
 
 
-def _refuse_keyless(extension: Extension) -> None:
+def _refuse_keyless(params: Params, extension: Extension) -> None:
     names = " or ".join(" and ".join(key) for key in extension.keys) or "none, so no record can be selected"
     message = f"the body lacks the unique attributes of {extension.name}: {names}"
     fix = "add the unique attributes of the record"
@@ -184,7 +184,6 @@ def _refuse_keyless(extension: Extension) -> None:
         message = f"{extension.name} is single-valued; only a multi-valued extension has records to select"
     if not extension.many or not extension.keys:
         fix = f"update the whole extension, with PUT .../extensions/{extension.name}"
-    row = {"table": "extension_schema", "field": "unique", "type": "string[]", "mandatory": "no"}
-    page = {"page": "Update Record In Service Extension, 8.1.x"}
-    violation = Violation("", None, message, fix, row | page)
+    row = asdict(params.terms.table("extension_schema").row("unique"))
+    violation = Violation("", None, message, fix, row)
     raise Refusal("bad_parameter", (violation,), field="unique", reason=message)

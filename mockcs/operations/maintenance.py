@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
-from mockcs.aggregate import removed
+from mockcs.aggregate import removed, shown_id
+from mockcs.business import Attribute
 from mockcs.clock import text_of
 from mockcs.errors import Refusal
-from mockcs.ids import KINDS, written
+from mockcs.ids import KINDS
 from mockcs.messages import Answer, Document, Violation
 from mockcs.resources import EVERYTHING, View, wanted_of
 from mockcs.store import Resource, Store
@@ -33,12 +34,12 @@ def export_services_stream(store: Store, params: Params) -> Answer:
     """The ids, or the whole data, of the services in a range of time (Export Services to JSON Stream, 8.5.1)."""
     query = params.query
     if "filter_state" in query and not query.get("export_content"):
-        _refuse_filter(query["filter_state"])
+        _refuse_filter(params)
     found = list(_exported(store, params))
     if query.get("export_content"):
         view = View(store, replace(wanted_of(params), lists=EVERYTHING.lists, extensions=("*",)), "service")
         return Answer([view.document(service) for service in found])
-    return Answer([str(written(service.id, params.readings["service-id"])) for service in found])
+    return Answer([str(shown_id(service, params)) for service in found])
 
 
 def export_services_file(store: Store, _: Params) -> Answer:
@@ -79,7 +80,7 @@ def query_business_attributes(_: Store, params: Params) -> Answer:
     return Answer([] if found is None else [_described(found, params, field)])
 
 
-def _described(attribute: Any, params: Params, name: str) -> Document:
+def _described(attribute: Attribute | None, params: Params, name: str) -> Document:
     if attribute is None:
         raise Refusal("attribute_not_found", name=name)
     document: Document = attribute.document(map_name=params.readings["map-names"] == "names")
@@ -118,9 +119,10 @@ def _lies_in(timestamp: str, query: Mapping[str, Any], now: str) -> bool:
     return before_end and timestamp >= query["time_from"]
 
 
-def _refuse_filter(value: Any) -> None:
-    row = {"table": "export_services", "field": "filter_state", "type": "any, active, inactive", "mandatory": "no"}
-    page = {"page": "Export Services to JSON Stream by Date, 8.5.1"}
-    message = "filter_state is only allowed with export_content=true"
-    violation = Violation("query:filter_state", value, message, "add export_content=true, or leave it out", row | page)
+def _refuse_filter(params: Params) -> None:
+    name = "filter_state"
+    row = asdict(params.terms.table("export_services").row(name))
+    message = f"{name} is only allowed with export_content=true"
+    fix = "add export_content=true, or leave it out"
+    violation = Violation(f"query:{name}", params.query[name], message, fix, row)
     raise Refusal("bad_parameter", (violation,), field="filter_state")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from mockcs.aggregate import changed
+from dataclasses import asdict
+
+from mockcs.aggregate import shown_id
 from mockcs.errors import Refusal
 from mockcs.extensions import doubts, full_form
 from mockcs.json_text import pack, unpack
@@ -68,7 +70,7 @@ def _delete(store: Store, params: Params, kind: str) -> Answer:
         kept = {name: value for name, value in resource.extensions.items() if name.casefold() != own.casefold()}
         if len(kept) < len(resource.extensions):
             store.update(resource, extensions=kept)
-            changes.append((kind, changed(resource, params), "updated"))
+            changes.append((kind, shown_id(resource, params), "updated"))
     return Answer(changes=tuple(changes), advice=_doubts(store, kind))
 
 
@@ -84,10 +86,9 @@ def _create(store: Store, params: Params, kind: str) -> Answer:
     name = document["name"]
     key = (kind, name.casefold())
     if key in store.extension_schemas:
-        row = {"table": "extension_schema", "field": "name", "type": "string", "mandatory": "yes"}
-        page = {"page": "Create Service Extension Schema, 8.1.x"}
+        row = asdict(params.terms.table("extension_schema").row("name"))
         sentence = f"a {kind} extension schema {name} exists already, and names are unique regardless of case"
-        violation = Violation("/name", name, sentence, "choose another name", row | page)
+        violation = Violation("/name", name, sentence, "choose another name", row)
         raise Refusal("schema_exists", (violation,), name=name)
     # A new table, so that whoever reads the schemas without the lock sees one state or the other.
     store.extension_schemas = {**store.extension_schemas, key: pack(full_form(document))}

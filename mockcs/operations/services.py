@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 
 from mockcs.aggregate import (
-    changed,
     check_keys,
     completed_again,
     doubtful_time,
@@ -19,11 +18,11 @@ from mockcs.aggregate import (
     removed,
     service_of,
     short_life,
+    shown_id,
     take_over,
     tolerated,
 )
 from mockcs.errors import Refusal
-from mockcs.ids import written
 from mockcs.index import anonymous, history
 from mockcs.messages import Answer, Change, Event
 from mockcs.resources import View, wanted_of
@@ -36,7 +35,7 @@ def start_service(store: Store, params: Params) -> Answer:
     event, readings = params.event(), params.readings
     check_keys(params, event)
     service = new_service(store, params, event)
-    service_id = written(service.id, readings["service-id"])
+    service_id = shown_id(service, params)
     ids = {"service_id": service_id}
     form = ("services", "service").index(readings["start-service-location"])
     changes = (("service", service_id, "created"),)
@@ -61,7 +60,7 @@ def complete_service(store: Store, params: Params) -> Answer:
     service = service_of(store, params)
     event = params.event()
     cascade = params.readings["complete-cascades"] == "yes"
-    advice = [*doubtful_time(service, event), *other_ids(event, service_id=changed(service, params))]
+    advice = [*doubtful_time(service, event), *other_ids(event, service_id=shown_id(service, params))]
     if not service.active:
         advice.append(completed_again(params, service))
     open_parts = 0 if cascade else len(store.parts(service.id, active=(True,)))
@@ -136,4 +135,4 @@ def _passes(service: Resource, params: Params) -> bool:
 
 
 def _changed(service: Resource, params: Params, change: str) -> tuple[Change, ...]:
-    return (("service", changed(service, params), change),)
+    return (("service", shown_id(service, params), change),)

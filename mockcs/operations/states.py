@@ -11,11 +11,11 @@ from mockcs.aggregate import (
     part_of,
     query_parts,
     service_of,
+    shown_id,
     start_doubts,
     start_in_path,
     start_part,
 )
-from mockcs.ids import written
 from mockcs.messages import Answer, Event
 from mockcs.resources import View, wanted_of
 from mockcs.store import Store
@@ -40,7 +40,7 @@ def perform_state_transition(store: Store, params: Params) -> Answer:
     service, event = service_of(store, params), params.event()
     leaving, to = event.orders["from"], event.orders["to"]
     old = part_in(store, service, "state", leaving["state_id"])
-    service_id = written(service.id, params.readings["service-id"])
+    service_id = shown_id(service, params)
     advice = [*start_doubts(params, service, event, "transition")]
     own = {name: leaving[name] for name in _FROM if name in leaving}
     advice += end_part(store, params, old, replace(event, own=own))
