@@ -39,10 +39,8 @@ class Attribute:
     def violation(self, kind: str, member: str, value: Any, pointer: str) -> Violation:
         """What is said of a value that the attribute does not have: it points to the valid ones."""
         valid = ", ".join(f"{name} ({dbid})" for name, dbid in self.values.items())
-        row = {"table": f"business attribute {self.name}", "field": member, "type": "long or string", "values": valid}
-        page = {"mandatory": "no", "page": "Business Attributes, 8.5.1"}
         message = f"{member} of a {kind} is no value of the business attribute {self.name}: {shown(value)}"
-        return Violation(pointer, shown(value), message, f"send one of {valid}", row | page)
+        return Violation(pointer, shown(value), message, f"send one of {valid}", {"field": member, "values": valid})
 
     def document(self, *, map_name: bool) -> Document:
         """The attribute as Query Business Attribute Schema shows it."""

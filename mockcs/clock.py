@@ -14,11 +14,13 @@ BEGINNING, END = -62_135_596_800_000, 253_402_300_799_999
 class Clock:
     """The time of one space: the machine's, set off from it, or frozen."""
 
-    __slots__ = ("_frozen", "_offset")
+    __slots__ = ("_frozen", "_offset", "began")
 
     def __init__(self) -> None:
         self._offset = 0
         self._frozen: int | None = None
+        self.began = self.now()
+        """When it was last set, or made: what a server with this time shows as its start."""
 
     def now(self) -> int:
         """Milliseconds since 1970, UTC."""
@@ -31,13 +33,21 @@ class Clock:
         return self._frozen is not None
 
     def set(self, now: int, *, frozen: bool) -> None:
-        """Let it be that time, and stand still or run on from there."""
-        self._frozen = now if frozen else None
-        self._offset = now - time.time_ns() // 1_000_000
+        """Begin anew at that time, and stand still or run on from there."""
+        self.began = now
+        self._go_on(now, frozen=frozen)
+
+    def hold(self, *, frozen: bool) -> None:
+        """Stand still, or run on."""
+        self._go_on(self.now(), frozen=frozen)
 
     def advance(self, milliseconds: int) -> None:
         """Put it forward."""
-        self.set(self.now() + milliseconds, frozen=self.frozen)
+        self._go_on(self.now() + milliseconds, frozen=self.frozen)
+
+    def _go_on(self, now: int, *, frozen: bool) -> None:
+        self._frozen = now if frozen else None
+        self._offset = now - time.time_ns() // 1_000_000
 
 
 def text_of(milliseconds: int) -> str:

@@ -55,6 +55,8 @@ def _complete(space: Space, came: Record, notes: Notes, started: int, fault: Fau
         journal.complete(record)
         if notes.handled:
             space.coverage.note(came[_API], came[_OPERATION], reasons, notes.seen, notes.error)
+        elif fault is not None:
+            space.coverage.note_lost(came[_API], came[_OPERATION])
         if space.listening:
             space.tell()
     if space.closed:

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator
 
 from mockcs.documented import SERVERS, Manual
 from mockcs.messages import Document
-from mockcs.schemas import choices_of
+from mockcs.schemas import choices_of, suggested_in
 
 EXERCISED, REFUSED, NEVER = "exercised", "refused", "never seen"
+_ORDER = (NEVER, REFUSED, EXERCISED)
 _ITEMS = ("operations", "fields", "values", "errors")
 _Key = tuple[str, ...]
 
@@ -57,6 +58,11 @@ class Coverage:
         for table, document in seen:
             self._meet(api, table, document, refused=bool(error))
 
+    def note_lost(self, api: str, operation: str | None) -> None:
+        """Count a call that a fault has answered in place of the operation."""
+        if operation is not None:
+            self._operations.setdefault((api, operation), False)
+
     def _meet(self, api: str, table: str, document: Document, *, refused: bool) -> None:
         met = self._tables.get((api, table))
         if met is None:
@@ -92,12 +98,15 @@ class Coverage:
             yield {"api": api, "operation": name, "status": _status(self._operations.get((api, name)))}
 
     def _field_items(self) -> Iterator[Document]:
+        urls = _in_urls(self._manual)
         for api, table in _tables(self._manual):
             met = self._tables.get((api, table))
             for field in sorted(self._manual.names(api, table)):
                 status = REFUSED if (api, table, field) in self._refused else NEVER
                 if met is not None and field in met.names:
                     status = EXERCISED
+                calls = (_status(self._operations.get((api, name))) for name in urls.get((api, table, field), ()))
+                status = max((status, *calls), key=_ORDER.index)
                 yield {"api": api, "table": table, "field": field, "status": status}
 
     def _value_items(self) -> Iterator[Document]:
@@ -129,14 +138,13 @@ def percent_of(items: dict[str, list[Document]]) -> float:
 
 def merged(documents: Iterable[Document]) -> Document:
     """Several coverages as one: what any of them has met is met."""
-    order = (NEVER, REFUSED, EXERCISED)
     found: dict[str, dict[str, Document]] = {name: {} for name in _ITEMS}
     for document in documents:
         for name in _ITEMS:
             for item in document[name]:
                 key = repr({each: value for each, value in item.items() if each != "status"})
                 known = found[name].get(key)
-                if known is None or order.index(item["status"]) > order.index(known["status"]):
+                if known is None or _ORDER.index(item["status"]) > _ORDER.index(known["status"]):
                     found[name][key] = item
     items = {name: list(by_key.values()) for name, by_key in found.items()}
     return {"percent": percent_of(items), **items}
@@ -159,9 +167,20 @@ def _tables(manual: Manual) -> list[tuple[str, str]]:
     return list(found)
 
 
+def _in_urls(manual: Manual) -> dict[_Key, list[str]]:
+    """The fields of events that the URL of their operations gives, with these: every call of one has them."""
+    found: dict[_Key, list[str]] = {}
+    for operation in manual.operations:
+        for row in manual.rows(operation.api, operation.body_table):
+            if row.mandatory == "in the URI" and f"${{{row.field}}}" in operation.path:
+                found.setdefault((row.api, row.table, row.field), []).append(operation.name)
+    return found
+
+
 def _enumerated(manual: Manual, api: str, table: str) -> dict[str, list[str]]:
-    """The fields of a table that take one of a few values, with these."""
-    return {row.field: choices for row in manual.rows(api, table) if (choices := choices_of(row.limit))}
+    """The fields of a table whose values are enumerated, with these."""
+    fields = {row.field: choices_of(row.limit) or suggested_in(row.limit) for row in manual.rows(api, table)}
+    return {field: values for field, values in fields.items() if values}
 
 
 def summary(document: Document) -> Iterator[str]:

@@ -78,7 +78,7 @@ class Events:
         extensions = {name: own.pop(name) for name in shape.extensions} if shape.extensions else {}
         event = Event(own, occasion, orders, extensions)
         if self._terms.business.attributes:
-            event = self._with_ids(RESOURCE_OF[table.name], event, place)
+            event = self._with_ids(table, event, place)
         if shape.advice:
             self._advise(shape, place)
         if table.closed:
@@ -91,15 +91,20 @@ class Events:
             self._notes.advice += [_at(place) + each for each in respelt(names)]
         return event
 
-    def _with_ids(self, kind: str, event: Event, place: str) -> Event:
-        mapped, broken = self._terms.business.as_ids, self._broken
-        own, occasion = (mapped(kind, members, place, broken) for members in (event.own, event.occasion))
-        # The orders of a state transition hold what the states take over.
-        orders = {
-            name: mapped(kind, value, f"{place}/{name}", broken) if isinstance(value, dict) else value
-            for name, value in event.orders.items()
-        }
+    def _with_ids(self, table: Table, event: Event, place: str) -> Event:
+        kind = RESOURCE_OF[table.name]
+        own, occasion = (self._mapped(kind, table, members, place) for members in (event.own, event.occasion))
+        orders = dict(event.orders)
+        for name, value in orders.items():
+            if isinstance(value, dict):  # a state transition's hold what the states take over
+                orders[name] = self._mapped(kind, self._terms.table(table.closed[name]), value, f"{place}/{name}")
         return replace(event, own=own, occasion=occasion, orders=orders)
+
+    def _mapped(self, kind: str, table: Table, members: Document, place: str) -> Document:
+        broken: list[Violation] = []
+        found = self._terms.business.as_ids(kind, members, place, broken)
+        self._broken += [replace(each, row={**asdict(table.row(each.row["field"])), **each.row}) for each in broken]
+        return found
 
     def _look_into(self, table: Table, document: Document, place: str) -> None:
         """Tell what is not read, of a document without attached data and of those in it."""

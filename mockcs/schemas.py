@@ -139,6 +139,12 @@ def choices_of(limit: str) -> list[str]:
     return values.split("|") if of and kind in ("one", "any case") else []
 
 
+def suggested_in(limit: str) -> list[str]:
+    """The values that a limit suggests, as in `suggested 1|2`: others are as good."""
+    word, _, values = limit.partition(" ")
+    return values.split("|") if word == "suggested" else []
+
+
 def is_time(value: object) -> bool:
     """Whether it is a date/time as the manual writes it."""
     return isinstance(value, str) and _TIMES.fullmatch(value) is not None
@@ -150,6 +156,8 @@ def _limit(text: str, row: Field) -> Document:
         return {"maxLength": int(rest)}
     if choices := choices_of(text):
         return {"enum": choices} if word == "one" else {"pattern": f"^(?:{'|'.join(map(_any_case, choices))}){_END}"}
+    if examples := suggested_in(text):
+        return {"examples": [int(each) for each in examples]}
     known: dict[str, Document] = {
         "name": _NAME,
         "32-bit": _32_BIT,

@@ -113,7 +113,6 @@ class Space:
         self.journal = Journal(name, settings.max_calls, settings.max_journal_bytes, masks)
         self.coverage = Coverage(manual)
         self.clock = Clock()
-        self._started = self.clock.now()
         self.faults = Faults(settings.max_faults)
         self.snapshots: dict[str, Snapshot] = {}
         self.heir: Space | None = None
@@ -217,11 +216,11 @@ class Space:
 
     def facts(self) -> Document:
         """What Query Server Status tells of times and counters. To be called under the lock."""
-        journal, today = self.journal, self.journal.today
+        journal, today, started = self.journal, self.journal.today, self.clock.began
         refused = {hundred: sum(n for status, n in today.items() if status // 100 == hundred) for hundred in (4, 5)}
         return {
-            "started": text_of(self._started),
-            "last_request": text_of(journal.last or self._started),
+            "started": text_of(started),
+            "last_request": text_of(journal.last or started),
             "request_today": journal.total_today,
             "client_errors_today": refused[4],
             "server_errors_today": refused[5],

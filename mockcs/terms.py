@@ -60,8 +60,8 @@ class Table:
         return next(row for row in self.rows if row.is_open)
 
     def row(self, field: str) -> Field:
-        """The row of a field."""
-        return next(row for row in self.rows if row.field == field)
+        """The row of a field, that of a reading before the one that it replaces."""
+        return max((row for row in self.rows if row.field == field), key=lambda row: bool(row.reading))
 
     def shape(self, document: Document) -> Shape:
         """The shape of a document; applications send documents of a few shapes again and again."""

@@ -96,6 +96,7 @@ def _path_value(manual: Manual, terms: Terms, name: str, text: str, broken: list
     if number is not None and -LARGEST[kind] - 1 <= number <= LARGEST[kind]:
         return number
     row = next(asdict(row) for row in manual.rows(terms.api, "path") if row.field == name)
+    row["page"] = terms.operation.page  # the table's row tells of one operation for all
     message = f"{name} must be a whole number of {row['limit']}s, not {shown(text)}"
     fix = f"send the {name} that the server gave"
     if kind == "service" and _NAMED.fullmatch(text):

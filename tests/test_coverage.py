@@ -72,7 +72,7 @@ def test_what_there_is_to_be_met_is_what_the_tables_have(mock: Mock) -> None:
         for row in rows(f"fields/{table}"):
             if row["api"] == api and not row["field"].startswith("<"):
                 fields.add((api, table, row["field"]))
-                found = re.fullmatch(r"(?:one|any case) of (\S+)", row["limit"])
+                found = re.fullmatch(r"(?:one of|any case of|suggested) (\S+)", row["limit"])
                 values |= {(api, table, row["field"], value) for value in (found[1].split("|") if found else ())}
     assert {(each["api"], each["table"], each["field"]) for each in document["fields"]} == fields
     assert {(each["api"], each["table"], each["field"], each["value"]) for each in document["values"]} == values
@@ -156,15 +156,41 @@ def test_errors_count_that_belong_to_no_operation(gms: Door, ucs: Door) -> None:
     ]
 
 
-def test_a_call_that_was_not_handled_meets_nothing(gms: Door) -> None:
+def test_a_call_that_a_fault_answered_has_called_its_operation_and_meets_nothing_else(gms: Door) -> None:
     fault = {"operation": "start_service", "status": 503, "times": 1}
     for order in (fault, {**fault, "status": 200}):
         gms.mock.post("/__admin/faults", order)
         assert gms.post("/services/start", EVENT).status == order["status"]
-    assert met(coverage(gms.mock), "operations") == []
+    document = coverage(gms.mock)
+    assert met(document, "operations") == [("8.5", "start_service")]
+    assert met(document, "fields") == []
+    start = {"api": "8.5", "operation": "start_service"}
+    assert status_of(document, "operations", **start) == "refused"
     gms.mock.post("/__admin/faults", {**fault, "after_commit": True})
     assert gms.post("/services/start", EVENT).status == 503
-    assert met(coverage(gms.mock), "operations") == [("8.5", "start_service")]
+    assert status_of(coverage(gms.mock), "operations", **start) == "exercised"
+
+
+def test_a_member_that_the_url_gives_is_met_by_every_call_of_its_operation(door: Door) -> None:
+    end = {"api": door.api, "table": "state_end_event"}
+    door.post("/services/1/states/2/end", {})
+    document = coverage(door.mock)
+    assert [status_of(document, "fields", **end, field=name) for name in ("service_id", "state_id")] == ["refused"] * 2
+    service = door.start_service()
+    state = door.start_state(service)
+    assert door.post(f"/services/{service}/states/{state}/end", {}).status < 300
+    document = coverage(door.mock)
+    assert [status_of(document, "fields", **end, field=name) for name in ("service_id", "state_id")] == ["exercised"] * 2
+    assert status_of(document, "fields", **end, field="timestamp") == "never seen"
+
+
+def test_suggested_values_count_and_others_pass(door: Door) -> None:
+    service = door.start_service()
+    for value in (1, "2", 11, "Waiting"):
+        door.start_state(service, state_type=value)
+    assert met(coverage(door.mock), "values") == [
+        (door.api, "state_start_event", "state_type", value) for value in ("1", "2")
+    ]
 
 
 def test_the_share_is_of_the_generations_that_were_called(ucs: Door, gms: Door) -> None:

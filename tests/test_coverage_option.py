@@ -82,7 +82,7 @@ def test_the_summary_tells_each_kind_and_what_was_never_called(suite: pytest.Pyt
     ]
     operations = re.fullmatch(r"8\.5 +operations +3 of +\d+ met, 1 of them only refused", lines[0])
     assert operations, lines
-    fields = re.fullmatch(r"8\.5 +fields +6 of +\d+ met, 1 of them only refused", lines[1])
+    fields = re.fullmatch(r"8\.5 +fields +8 of +\d+ met, 2 of them only refused", lines[1])
     assert fields, lines
     never = " ".join(lines[4:-1])
     assert "never called: " in never

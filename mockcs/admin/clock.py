@@ -38,7 +38,10 @@ def put() -> Response:
     with locked() as world:
         world.settle()  # also what a clock that is set back would not reach any more
         stands = world.clock.frozen if frozen is None else frozen
-        world.clock.set(world.clock.now() if now is None else milliseconds_of(str(now)), frozen=stands)
+        if now is None:
+            world.clock.hold(frozen=stands)
+        else:
+            world.clock.set(milliseconds_of(str(now)), frozen=stands)
         world.settle()
         return answer(_shown(world))
 
