@@ -8,6 +8,7 @@ from functools import lru_cache
 from mockcs.addresses import PREFIXES
 
 _LONGEST = 64  # characters of a name that can be one of the documented ones misspelt
+_BOTH_WAYS = frozenset({"satisfaction"})  # attached data that the pages themselves write in two ways
 _NOT_MOCKED = ("/profiles", "/metadata/profiles", "/metadata/identification-keys", "/interactions")
 
 
@@ -34,7 +35,9 @@ def unread(names: Iterable[str], documented: frozenset[str]) -> tuple[str, ...]:
 
 def respelt(names: Iterable[tuple[str, str]]) -> Iterator[str]:
     """Advice on names of attached data, each with the spelling in which it was first written."""
-    return (f"{name} differs only by case from the attached data {known}" for name, known in names)
+    for name, known in names:
+        if name.casefold() not in _BOTH_WAYS:
+            yield f"{name} differs only by case from the attached data {known}"
 
 
 @lru_cache(maxsize=4096)

@@ -16,6 +16,7 @@ from mockcs.store import Resource, Store
 from mockcs.terms import Params, Terms
 from mockcs.violations import forbidden
 
+_DAY = 86_400_000  # milliseconds
 _IDS = ("service_id", "state_id", "task_id")
 
 
@@ -60,9 +61,9 @@ def tolerated(params: Params, reading: str, sentence: str, fix: str, value: Any 
 
 
 def doubtful_time(service: Resource, event: Event) -> Iterator[str]:
-    """Advice on an event that lies before the start of its service."""
+    """Advice on an event that lies before the start of its service, but for one of another day: that is replayed."""
     timestamp, started = event.occasion.get("timestamp"), service.members["started"]["timestamp"]
-    if timestamp is not None and timestamp < started:
+    if timestamp is not None and timestamp < started and milliseconds_of(started) - milliseconds_of(timestamp) < _DAY:
         yield f"the timestamp {timestamp} lies before the start of the service, {started}"
 
 
@@ -70,7 +71,8 @@ def other_ids(event: Event, **counts: int | str | None) -> Iterator[str]:
     """Advice on an id in a body that is not the one that counts: that of the URL, or the state of a task."""
     for name, number in counts.items():
         if (event.orders | event.own).get(name, number) != number:
-            yield f"the {name} of the body differs from {number}, which counts"
+            own = f"differs from {number}, which counts"
+            yield f"the {name} of the body {'is not read, for the task belongs to none' if number is None else own}"
 
 
 def check_keys(params: Params, event: Event) -> None:

@@ -39,7 +39,7 @@ def loads(text: bytes) -> Any:
     try:
         return _exact(text, orjson.loads(text))
     except ValueError as error:  # the standard library refuses integers of more than 4300 digits this way
-        raise NotJson(str(error)) from error
+        raise NotJson(_why(text, error)) from error
 
 
 def read(text: bytes) -> tuple[Any, bool]:
@@ -54,7 +54,15 @@ def read(text: bytes) -> tuple[Any, bool]:
         repeated = text.count(b'":') != written.count(b'":') and _repeats_member(text)
         return _exact(text, value), repeated
     except ValueError as error:
-        raise NotJson(str(error)) from error
+        raise NotJson(_why(text, error)) from error
+
+
+def _why(text: bytes, error: ValueError) -> str:
+    try:
+        text.decode()
+    except UnicodeDecodeError as wrong:
+        return f"it is not UTF-8, from byte {wrong.start} on"
+    return str(error)
 
 
 def _exact(text: bytes, value: Any) -> Any:

@@ -112,7 +112,7 @@ def _is_json(content_type: str) -> bool:
 
 def _document(terms: Terms, table: Table, request: Request, notes: Notes, broken: list[Violation]) -> Any:
     body = request.body
-    if not body or body.isspace():
+    if not body:
         operation = terms.operation
         if operation.body_is_optional:
             return {}
@@ -126,6 +126,8 @@ def _document(terms: Terms, table: Table, request: Request, notes: Notes, broken
     except NotJson as error:
         row = {**_BODY, "page": terms.operation.page}
         message = f"the body is not JSON: {error}"
+        if encoding := request.headers.get("Content-Encoding"):
+            notes.advice.append(f"the Content-Encoding is {encoding}; what comes is read as it is")
         fix = "nest it less deep" if isinstance(error, TooDeep) else "send valid UTF-8 JSON"
         violation = Violation("", shown(body.decode(errors="replace")), message, fix, row)
         raise Refusal("malformed_body", (*broken, violation), reason=str(error)) from error

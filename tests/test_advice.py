@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from typing import Any
 
 import pytest
@@ -183,6 +184,40 @@ def test_a_timestamp_before_the_start_of_the_service_gets_advice(door: Door) -> 
     assert_advised(door, EARLY, NOON)
     door.complete_service(door.start_service(timestamp=NOON), timestamp=NOON)
     assert advice(door) == []
+
+
+def test_an_event_of_another_day_is_replayed_and_not_odd(door: Door) -> None:
+    service = door.start_service()
+    for path, body in {
+        f"/services/{service}/states/start": {"state_type": 1},
+        f"/customers/C1/services/{service}": {},
+        f"/services/{service}/states/1/end": {},
+        f"/services/{service}/end": {},
+    }.items():
+        assert door.post(path, {**body, "timestamp": "2009-05-12T12:05:12.145Z"}).status < 300
+        assert advice(door) == []
+
+
+def test_attached_data_that_the_pages_write_in_two_ways_is_not_odd(gms: Door) -> None:
+    gms.start_service(satisfaction={"rating": 2})
+    gms.post("/customers/C1/services/1", {"Satisfaction": [{"rating": 2}]})
+    assert advice(gms) == []
+
+
+def test_a_state_in_the_end_of_a_task_that_belongs_to_none_gets_advice(gms: Door) -> None:
+    service = gms.start_service()
+    task = gms.start_task(service)
+    assert gms.post(f"/services/{service}/tasks/{task}/end", {"state_id": 1}).status < 300
+    assert advice(gms) == ["the state_id of the body is not read, for the task belongs to none"]
+
+
+def test_an_encoded_body_is_named_as_the_cause(door: Door) -> None:
+    sent = gzip.compress(b'{"contact_key": "1", "service_type": 1}')
+    reply = door.request("POST", "/services/start", sent, **{"Content-Encoding": "gzip"})
+    assert reply.status == 400
+    assert advice(door) == ["the Content-Encoding is gzip; what comes is read as it is"]
+    [broken] = door.mock.last_call()["violations"]
+    assert broken["message"] == "the body is not JSON: it is not UTF-8, from byte 1 on"
 
 
 def test_an_expiration_in_the_past_in_a_start_and_in_an_end_gets_advice(gms: Door) -> None:
