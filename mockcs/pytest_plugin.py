@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,8 +20,10 @@ _COVERED = pytest.StashKey[list[Any]]()
 _CLIENT = pytest.StashKey["Fresh"]()
 _SPACES = pytest.StashKey[list[str]]()
 _OUTCOME = pytest.StashKey[str]()
+_TOLD = pytest.StashKey["dict[Client, int]"]()  # how many broken rules the report of a failed test tells
 _NO_TESTS = ("collectonly", "setuponly", "setupplan")  # options under which no test runs
 _TOO_MANY_WAITING = 503
+_NAME = 16  # digits that tell the space of one test from all others, and leave a report its 80 columns
 _BARRIER = 0.25  # seconds that a call which is under way when its test ends is waited for
 
 
@@ -71,7 +73,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def mockcs_server(request: pytest.FixtureRequest) -> Iterator[Client]:
     """The mock for the session, one for each xdist worker: at --mockcs-url, or in this process on a free port."""
     url = request.config.getoption("--mockcs-url")
-    if url:
+    if url is not None:
         client = _reached(url)
         yield client
         _sweep(client, request.config.stash[_SPACES])
@@ -135,7 +137,7 @@ def _fresh(server: Client, request: pytest.FixtureRequest) -> Fresh:
     if not hasattr(server, "of"):  # a suite may bring a fixture of its own
         sentence = "the fixture mockcs_server must give a mockcs.Client, such as `with Server() as client` does"
         pytest.fail(f"{sentence}\nit gives {server!r}", pytrace=False)
-    if not request.config.getoption("--mockcs-url"):
+    if request.config.getoption("--mockcs-url") is None:
         from mockcs.server import behind  # noqa: PLC0415 - only who asks pays
 
         # Whatever is at the end of it, the question over HTTP is half of what the fixture costs.
@@ -147,21 +149,26 @@ def _fresh(server: Client, request: pytest.FixtureRequest) -> Fresh:
         return Fresh(server.of(server.space), shared=False)
     import uuid  # noqa: PLC0415 - only a shared mock needs names
 
-    name = f"pytest-{uuid.uuid4().hex}"
+    name = f"pytest-{uuid.uuid4().hex[:_NAME]}"
     request.config.stash[_SPACES].append(name)
     return Fresh(server.of(name), shared=True)
 
 
 def _check(client: Fresh, request: pytest.FixtureRequest) -> None:
-    # A test that failed, was skipped or was expected to fail has said what there is to say.
-    if request.node.stash.get(_OUTCOME, "passed") != "passed" or _allowed(request.node):
+    stash = request.node.stash
+    outcome = stash.get(_OUTCOME, "passed")
+    # A test that was skipped or expected to fail has said what there is to say; one that failed, what came until then.
+    if outcome == "skipped" or _allowed(request.node):
         return
+    told = stash.get(_TOLD, {}) if outcome == "failed" else dict.fromkeys(client.all, 0)
     from mockcs.errors import MockcsError  # noqa: PLC0415 - only who asks for the fixture pays
 
     ends = time.monotonic() + _BARRIER
     try:
-        broken = [call for each in client.all for call in _refused(each, max(ends - time.monotonic(), 0))]
+        broken = [call for each in told for call in _refused(each, max(ends - time.monotonic(), 0))[told[each] :]]
     except MockcsError as error:
+        if outcome == "failed":
+            return
         pytest.fail(f"{error}\n{error.hint}", pytrace=False)
     if broken:
         from mockcs.report import violations  # noqa: PLC0415 - only a broken rule pays for it
@@ -201,42 +208,16 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     if call.when == "setup" or item.stash[_OUTCOME] != "failed":
         item.stash[_OUTCOME] = report.outcome
     client = item.stash.get(_CLIENT, None)
-    if report.failed and client is not None:
-        report.sections.append(("mockcs: calls of this test", _timeline(client)))
+    if not report.failed or client is None:
+        return
+    from mockcs.telling import told_of  # noqa: PLC0415 - only a failed test pays for it
 
-
-def _timeline(client: Fresh) -> str:
-    from mockcs.report import NO_CALL, headed  # noqa: PLC0415 - only a failed test pays for it
-
-    try:
-        told = {each.space: _of_space(each) for each in client.all}
-    except Exception as error:  # noqa: BLE001 - whatever it is, the test's own error must still be told
-        return str(error)
-    texts = {space: text for space, text in told.items() if text != NO_CALL}
-    own = f"{client.space}."  # which --mockcs-url puts before the names that a test gives
-    named = (text if of == client.space else headed(str(of).removeprefix(own), text) for of, text in texts.items())
-    return "\n".join(named) or NO_CALL
-
-
-def _of_space(client: Client) -> str:
-    from mockcs.report import timeline, unmet  # noqa: PLC0415 - see _timeline
-
-    calls = client.calls
-    evicted = client.ask("GET", "/calls?limit=0")["evicted"]
-    told = [_before_reset(client, calls), timeline(calls, evicted), unmet(client.ask("GET", "/faults")["faults"])]
-    return "\n".join(filter(None, told))
-
-
-def _before_reset(client: Client, calls: Sequence[Any]) -> str:
-    from mockcs.errors import MockcsError  # noqa: PLC0415 - see _timeline
-    from mockcs.report import timeline  # noqa: PLC0415
-
-    try:
-        refused = client.refused()
-    except MockcsError as error:
-        return str(error)
-    earlier = refused[: len(refused) - sum(bool(call.violations) for call in calls)]
-    return f"refused before a reset:\n{timeline(earlier)}\nsince the reset:" if earlier else ""
+    text, item.stash[_TOLD] = told_of(client)
+    section = ("mockcs: calls of this test", text)
+    if hasattr(report.longrepr, "addsection"):
+        report.longrepr.addsection(*section)  # goes wherever the error goes, into JUnit's XML too
+    else:
+        report.sections.append(section)
 
 
 def _wants_coverage(config: pytest.Config) -> bool:

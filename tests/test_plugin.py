@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -297,6 +298,20 @@ def test_a_test_that_did_not_run_to_its_end_gets_no_error_of_the_mock(
     run(tester, f"{mark}\ndef test_it(mockcs):\n    {BROKEN}\n    {end}").assert_outcomes(**outcome)
 
 
+@pytest.mark.parametrize("option", ["--show-capture=no", "--show-capture=stderr", "--tb=short", "--tb=native"])
+def test_the_calls_stand_with_the_error_whatever_else_is_shown(tester: pytest.Pytester, option: str) -> None:
+    result = run(tester, "def test_it(mockcs):\n    start(mockcs.url, contact_key='1')\n    assert 0", option)
+    assert section(result)[0].split() == ["1", "start_service", "201", "POST", "/genesys/1/cs/services/start"]
+
+
+def test_the_calls_stand_in_the_xml_that_a_pipeline_reads(tester: pytest.Pytester) -> None:
+    suite = "def test_it(mockcs):\n    start(mockcs.url, est_duraton=1, contact_key='1')\n    assert 0"
+    run(tester, suite, "--junitxml=it.xml")
+    failure = ET.parse(tester.path / "it.xml").find(".//failure")
+    assert failure is not None
+    assert "did you mean est_duration?" in " ".join((failure.text or "").split())
+
+
 def test_a_failed_test_that_does_not_use_the_mock_gets_no_section(tester: pytest.Pytester) -> None:
     result = run(tester, "def test_it():\n    assert 0")
     result.assert_outcomes(failed=1)
@@ -439,6 +454,12 @@ def test_it(mockcs, number):
     assert len(mockcs.calls) == 1
 """
     run(tester, own.replace("{}", served.base_url) + suite).assert_outcomes(passed=2)
+
+
+def test_an_empty_url_is_none_and_no_server_is_made_in_its_place(tester: pytest.Pytester) -> None:
+    result = run(tester, "def test_it(mockcs): ...", "--mockcs-url=")
+    result.assert_outcomes(errors=1)
+    assert "--mockcs-url: '' is no URL of a mock" in told(result)
 
 
 def test_the_session_s_mock_is_one_server(tester: pytest.Pytester) -> None:
