@@ -124,10 +124,10 @@ def _health(url: str, tls_cert: str, timeout: float) -> Any:
     from mockcs.transport import Transport, document_of  # noqa: PLC0415
 
     try:
-        status, text = Transport(tls_cert).answer(url, "GET", f"{ADMIN}/health", None, {}, timeout)
+        answer = Transport(tls_cert).answer(url, "GET", f"{ADMIN}/health", None, {}, timeout)
     except HTTPException as error:
         raise MockcsError(f"{url} is no HTTP: {error!r}") from error
-    health = document_of(text, status, url)
+    health = document_of(answer, url)
     if not (isinstance(health, dict) and {"status", "version", "uptime_seconds"} <= health.keys()):
         raise MockcsError(f"{url} is no mockcs")
     return health

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import http.client
 from collections.abc import Mapping
-from ssl import SSLError
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,10 +10,10 @@ from mockcs.addresses import ADMIN, PREFIXES, SPACE
 from mockcs.errors import MockcsError
 from mockcs.report import failed_order, failed_verification, named, unknown_service
 from mockcs.settable import ClockHand, Ids, Readings
-from mockcs.transport import Transport, checked_url, document_of, in_path, json_of, matches_of, milliseconds
+from mockcs.transport import Transport, checked_url, in_path, matches_of, milliseconds
 from mockcs.values import Call, Calls, Service
 
-_SECONDS, _USUAL = 10.0, 503
+_USUAL = 503
 
 
 class Client:
@@ -31,16 +29,15 @@ class Client:
     ) -> None:
         self.base_url = checked_url(base_url).rstrip("/")
         self.space = space
-        self._token = token
         self._refused: list[Call] = []
         self._lost = 0
         self._snapshots: set[str] = set()
-        self._transport = Transport(tls_cert)
+        self._transport = Transport(tls_cert, token)
         self._prefix = "" if space is None else SPACE + in_path(space)
 
     def of(self, space: str | None) -> Client:
         """A new client of another space of the same mock, None for the default one."""
-        other = Client(self.base_url, space=space, token=self._token)
+        other = Client(self.base_url, space=space)
         other._transport = self._transport
         return other
 
@@ -116,10 +113,10 @@ class Client:
         violations and advice.
         """
         __tracebackhide__ = True
-        if at_most is not None and at_least is None:
+        if at_most and at_least is None:
             at_least = 1  # it was called
         counts = {"exactly": times, "at_least": at_least, "at_most": at_most}
-        found = self._verified(operation, match, {name: n for name, n in counts.items() if n is not None})
+        found = self._verified(operation, match, counts)
         if not found["calls"]:
             raise MockcsError("no call was wanted, so there is none to return", hint="use assert_not_called")
         return self._call(found["calls"][-1])
@@ -130,11 +127,20 @@ class Client:
         self._verified(operation, match, {"exactly": 0})
 
     def wait_for(
-        self, operation: str | None = None, *, timeout: float = 5.0, times: int | None = None, **match: Any
+        self,
+        operation: str | None = None,
+        *,
+        timeout: float = 5.0,
+        times: int | None = None,
+        at_least: int | None = None,
+        **match: Any,
     ) -> Call:
-        """Wait until such a call has been answered, `timeout` seconds at the most; returns the newest one."""
+        """Wait until such calls have been answered, `timeout` seconds at the most; returns the newest one.
+
+        It waits for one of them, for exactly `times`, or for `at_least` so many.
+        """
         __tracebackhide__ = True
-        counts = {"within_ms": milliseconds(timeout)} | ({} if times is None else {"exactly": times})
+        counts = {"within_ms": milliseconds(timeout), "exactly": times, "at_least": at_least}
         found = self._verified(operation, match, counts)
         if not found["calls"]:
             raise MockcsError("no call was wanted, so there is none to wait for", hint="use assert_not_called")
@@ -248,10 +254,11 @@ class Client:
             raise MockcsError(document["error"], document.get("hint", ""), status)
         return document
 
-    def _verified(self, operation: str | None, match: dict[str, Any], counts: dict[str, Any]) -> Any:
+    def _verified(self, operation: str | None, match: dict[str, Any], counts: Mapping[str, float | None]) -> Any:
         __tracebackhide__ = True
         wanted = {**({} if operation is None else {"operation": operation}), **match}
-        status, found = self._ask("POST", "/calls/verify", {"match": wanted, **counts})
+        given = {name: count for name, count in counts.items() if count is not None}
+        status, found = self._ask("POST", "/calls/verify", {"match": wanted, **given})
         if status == 409:
             raise AssertionError(failed_verification(wanted, found, self._known(named(found))))
         return found
@@ -280,19 +287,7 @@ class Client:
     def _ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         __tracebackhide__ = True
         # A refusal that the caller turns into its own sentence comes back as it is; others raise.
-        sent = None if body is None else json_of(body)
-        headers = {"Content-Type": "application/json"} if sent is not None else {}
-        if self._token:
-            headers["Authorization"] = f"Bearer {self._token}"
-        seconds = _SECONDS + (body.get("within_ms", 0) / 1000 if isinstance(body, dict) else 0)
-        path = self._prefix + ADMIN + path
-        try:
-            status, text = self._transport.answer(self.base_url, method, path, sent, headers, seconds)
-        except (OSError, http.client.HTTPException) as error:
-            # The cause is in the sentence; its frames, deep in http.client, are nothing to a tester.
-            hint = "tls_cert and SSL_CERT_FILE name a certificate to trust" if isinstance(error, SSLError) else ""
-            raise MockcsError(f"no mockcs answers at {self.base_url}: {error}", hint) from None
-        document = document_of(text, status, self.base_url)
+        status, document = self._transport.asked(self.base_url, method, self._prefix + ADMIN + path, body)
         if status >= 400 and status not in (404, 409):
             raise MockcsError(document.get("error", str(status)), document.get("hint", ""), status)
         return status, document

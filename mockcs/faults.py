@@ -183,7 +183,7 @@ def _match(document: Document, operations: frozenset[str], masks: Masks) -> Matc
             raise MockcsError("the fault names one operation and its match another")
         wanted = {**wanted, "operation": document["operation"]}
     if not wanted:
-        raise MockcsError("the fault names neither an operation nor a match")
+        raise MockcsError("the fault names neither an operation nor a match", 'match={"path": "*"} is every call')
     for name in _OUTCOME:
         if name in wanted:
             raise MockcsError(f"a fault cannot match by {name}", "it strikes before that is known")

@@ -76,7 +76,7 @@ class Match:
             found = dict(call.path_params)
             yield from differences({k: str(v) for k, v in wanted["path_params"].items()}, found, "path_params")
         if "query" in wanted:
-            lists = {k: v if isinstance(v, list) else [v] for k, v in wanted["query"].items()}
+            lists = {k: [_in_query(each) for each in _list(v)] for k, v in wanted["query"].items()}
             yield from differences(lists, query_of(call.request.query), "query")
         if "headers" in wanted:
             found = {name.lower(): value for name, value in call.request.headers.items()}
@@ -208,6 +208,15 @@ def _scalars(value: Any) -> Iterator[Any]:
         yield value
 
 
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _in_query(value: str | int) -> str:
+    """The value as a URL has it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def _check_types(document: Document) -> None:
     kinds: tuple[tuple[tuple[str, ...], type | tuple[type, ...], str], ...] = (
         (_TEXTS, str, "a string"),
@@ -224,9 +233,9 @@ def _check_types(document: Document) -> None:
             if isinstance(value, bool) or not isinstance(value, str | int):
                 raise MockcsError(f"{name}.{key} in a match must be a string")
     for key, value in document.get("query", {}).items():
-        texts = value if isinstance(value, list) else [value]
-        if not all(isinstance(text, str) for text in texts):
-            raise MockcsError(f"query.{key} in a match must be a list of strings")
+        if not all(isinstance(each, str | int) for each in _list(value)):
+            sentence = f"query.{key} in a match must be a string, a whole number, true or false, or a list of these"
+            raise MockcsError(sentence)
     _check_values(document)
 
 

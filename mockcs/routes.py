@@ -73,7 +73,10 @@ class Routes:
         target = node.targets.get(method)
         if target is None:
             allow = ", ".join(sorted(node.targets))
-            return Route(None, {}, allow, f"{path} takes {allow}, not {method}")
+            as_printed = any((other, path) in self._literal for other in node.targets)
+            near = "" if as_printed else self._meant(method, path)  # else a variable may have taken what is misspelt
+            advice = f"{path} takes {allow}, not {method}" + (f"; did you mean {near}?" if near else "")
+            return Route(None, {}, allow, advice)
         return Route(target, dict(zip(target.variables, values, strict=True)))
 
     def _meant(self, method: str, path: str) -> str:

@@ -13,9 +13,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
+from mockcs.addresses import SPACE
 from mockcs.errors import MockcsError
 
 _KEPT_SECONDS = 5.0
+_SECONDS = 10.0  # to wait for an answer, beside what is asked to wait
 _FOREVER = 1e9  # seconds
 _REFUSED = 400
 _BASE = "give scheme, host and port of the mock, without the path of its API: http://127.0.0.1:8080"
@@ -31,6 +33,8 @@ def checked_url(url: object) -> str:
         known = False
     if not known:
         raise MockcsError(f"{url!r} is no URL of a mock", hint="write it like http://127.0.0.1:8080")
+    if SPACE in str(url):
+        raise MockcsError(f"{url!r} is the URL of a space", hint='give its name beside the URL of the mock: space="x"')
     return str(url)
 
 
@@ -44,15 +48,25 @@ def json_of(body: Any) -> bytes:
         raise MockcsError(sentence, hint="texts, numbers, true and false, None, lists, and dicts of them") from None
 
 
-def document_of(text: bytes, status: int, base_url: str) -> Any:
-    """What the admin API answers; MockcsError when it is somebody else who does."""
+class Answer(NamedTuple):
+    """What came over a connection; `is_text` tells that it is a mock's plain text."""
+
+    status: int
+    text: bytes
+    is_text: bool
+
+
+def document_of(answer: Answer, base_url: str) -> Any:
+    """What the admin API answers, its plain text as a string; MockcsError when it is somebody else who does."""
     __tracebackhide__ = True
+    if answer.is_text:
+        return answer.text.decode()
     try:
-        document = json.loads(text)
+        document = json.loads(answer.text)
     except ValueError as error:
-        raise MockcsError(f"{base_url} is no mockcs: {text[:80]!r}") from error
-    if status >= _REFUSED and not (isinstance(document, dict) and document.keys() & {"error", "verdict"}):
-        raise MockcsError(f"{base_url} is not where a mock has its admin API: {status}", _BASE, status)
+        raise MockcsError(f"{base_url} is no mockcs: {answer.text[:80]!r}") from error
+    if answer.status >= _REFUSED and not (isinstance(document, dict) and document.keys() & {"error", "verdict"}):
+        raise MockcsError(f"{base_url} is not where a mock has its admin API: {answer.status}", _BASE, answer.status)
     return document
 
 
@@ -107,22 +121,40 @@ class _Kept(NamedTuple):
 class Transport:
     """Connections of clients to a mock, one for each question that is under way at the same time."""
 
-    def __init__(self, tls_cert: str = "") -> None:
+    def __init__(self, tls_cert: str = "", token: str | None = None) -> None:
         self._tls_cert = tls_cert
+        self._token = token
         self._kept: list[_Kept] = []
         # A suite that takes warnings for errors must not meet a connection that nobody has closed.
         weakref.finalize(self, _close, self._kept)
 
+    def asked(self, base_url: str, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        """Status and document of the admin API's answer, `{}` to a HEAD; MockcsError when a mock gives none."""
+        __tracebackhide__ = True
+        sent = None if body is None else json_of(body)
+        headers = {"Content-Type": "application/json"} if sent is not None else {}
+        if self._token:
+            headers["Authorization"] = f"Bearer {self._token}"
+        seconds = _SECONDS + (body.get("within_ms", 0) / 1000 if isinstance(body, dict) else 0)
+        try:
+            answer = self.answer(base_url, method, path, sent, headers, seconds)
+        except (OSError, http.client.HTTPException) as error:
+            # The cause is in the sentence; its frames, deep in http.client, are nothing to a tester.
+            hint = "tls_cert and SSL_CERT_FILE name a certificate to trust" if isinstance(error, ssl.SSLError) else ""
+            raise MockcsError(f"no mockcs answers at {base_url}: {error}", hint) from None
+        if method == "HEAD":
+            return answer.status, {} if answer.status < _REFUSED else {"error": f"{method} {path}: {answer.status}"}
+        return answer.status, document_of(answer, base_url)
+
     def answer(
         self, base_url: str, method: str, path: str, body: bytes | None, headers: dict[str, str], seconds: float
-    ) -> tuple[int, bytes]:
-        """Status and body of the answer; OSError or http.client.HTTPException when there is none."""
+    ) -> Answer:
+        """What comes; OSError or http.client.HTTPException when nothing does, MockcsError for what has no end."""
         __tracebackhide__ = True
         connection = self._connection(base_url, seconds)
         try:
             connection.request(method, urlsplit(base_url).path + path, body, headers)
-            answer = connection.getresponse()
-            found = answer.status, answer.read()
+            found = _read(connection.getresponse())
         except BaseException:
             connection.close()
             raise
@@ -147,6 +179,14 @@ class Transport:
             return http.client.HTTPConnection(host, parts.port, timeout=seconds)
         context = trusting(self._tls_cert) if self._tls_cert else None
         return http.client.HTTPSConnection(host, parts.port, timeout=seconds, context=context)
+
+
+def _read(response: http.client.HTTPResponse) -> Answer:
+    kind = response.getheader("Content-Type") or ""
+    if kind.startswith("text/event-stream"):
+        raise MockcsError("a stream has no end to wait for", hint="read it by other means, such as curl -N")
+    is_text = kind.startswith("text/plain") and response.getheader("Mockcs-Version") is not None
+    return Answer(response.status, response.read(), is_text)
 
 
 def _is_fit(kept: _Kept, base_url: str) -> bool:

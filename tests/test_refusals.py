@@ -318,6 +318,21 @@ def test_an_unknown_url_is_told_the_one_that_was_meant(mock: Mock, case: tuple[s
     assert mock.last_call()["advice"][0].endswith(f"; did you mean {door.prefix}{MEANT[case]}?")
 
 
+TAKEN = {
+    ("8.5", "POST", "/services/strat"): "/genesys/1/cs/services/start",
+    ("8.5", "POST", "/services/Start"): "/genesys/1/cs/services/start",
+    ("8.1", "GET", "/customers/C1/services/actve"): "/customers/C1/services/active",
+    ("8.1", "DELETE", "/services/1"): "/genesys/1/cs/services/1",
+}
+
+
+@pytest.mark.parametrize("case", TAKEN, ids=str)
+def test_a_misspelt_url_that_a_variable_takes_is_told_what_was_meant(mock: Mock, case: tuple[str, str, str]) -> None:
+    api, method, path = case
+    assert Door(mock, api).request(method, path).status == 405
+    assert mock.last_call()["advice"][0].endswith(f", not {method}; did you mean {TAKEN[case]}?")
+
+
 def test_an_operation_of_the_other_generation_is_told_where_it_is(ucs: Door, gms: Door) -> None:
     assert ucs.post("/services_composite/start", {}).status == 404
     assert ucs.mock.last_call()["advice"][0].endswith("did you mean /genesys/1/cs/services_composite/start?")

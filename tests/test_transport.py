@@ -37,6 +37,11 @@ def cs(begun: list[Any]) -> Iterator[Client]:  # noqa: ARG001 - to note the conn
         yield client
 
 
+def start(cs: Client) -> None:
+    event = b'{"contact_key": "42"}'
+    urlopen(Request(f"{cs.url}/services/start", event, {"Content-Type": "application/json"})).close()
+
+
 def test_a_client_asks_everything_over_one_connection(cs: Client, begun: list[Any]) -> None:
     for number in range(1, 6):
         assert cs.given_service(customer_id="C1").service_id == number
@@ -45,6 +50,38 @@ def test_a_client_asks_everything_over_one_connection(cs: Client, begun: list[An
         cs.ask("GET", "/nothing")
     assert len(cs.services()) == 5
     assert len(begun) == 1
+
+
+def test_what_is_no_json_is_answered_as_text(cs: Client) -> None:
+    start(cs)
+    assert cs.ask("GET", "/calls/1/curl").startswith("curl ")
+    assert cs.ask("GET", "/metrics").startswith("# HELP mockcs_")
+    assert cs.ask("HEAD", "/health") == {}
+    with pytest.raises(MockcsError, match=r"HEAD .*/services/9: 404"):
+        cs.ask("HEAD", "/services/9")
+
+
+def test_a_stream_is_refused_before_it_is_waited_for(cs: Client) -> None:
+    with pytest.raises(MockcsError, match="a stream has no end"):
+        cs.ask("GET", "/calls/stream")
+    assert cs.services() == []
+
+
+def test_the_url_of_a_space_is_no_url_of_a_mock(cs: Client) -> None:
+    with pytest.raises(MockcsError, match="is the URL of a space") as refused:
+        Client(f"{cs.base_url}/__space/x")
+    assert 'space="x"' in refused.value.hint
+
+
+def test_it_is_waited_for_so_many_calls_or_more(cs: Client) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(cs.wait_for, "start_service", at_least=2, timeout=20)
+        for _ in range(3):
+            start(cs)
+        assert waiting.result().id in (2, 3)
+    assert cs.wait_for("start_service", at_least=2).id == 3
+    with pytest.raises(AssertionError, match="wanted at least 4, found 3"):
+        cs.wait_for("start_service", at_least=4, timeout=0)
 
 
 def test_clients_of_other_spaces_ask_over_the_same_connection(cs: Client, begun: list[Any]) -> None:
@@ -57,8 +94,7 @@ def test_clients_of_other_spaces_ask_over_the_same_connection(cs: Client, begun:
 def test_questions_at_the_same_time_have_a_connection_each(cs: Client, begun: list[Any]) -> None:
     with ThreadPoolExecutor(4) as pool:
         waiting = [pool.submit(cs.wait_for, "start_service", times=1, timeout=20) for _ in range(4)]
-        event = b'{"contact_key": "42"}'
-        urlopen(Request(f"{cs.url}/services/start", event, {"Content-Type": "application/json"})).close()
+        start(cs)
         assert [call.result(20).id for call in [*waiting]] == [1] * 4
     assert 2 <= len(begun) <= 5
 

@@ -35,7 +35,7 @@ def scene(ucs: Door, gms: Door) -> Mock:
     replies = [
         gms.request("POST", "/services/start", {**EVENT, **attached}, X_Trace="7"),
         ucs.post("/services/start", {**EVENT, "interation_id": "i"}),
-        gms.get("/services/1?extensions=a&extensions=b&page=1"),
+        gms.get("/services/1?extensions=a&extensions=b&page=1&active_tasks=true"),
         ucs.get("/services/99"),
         gms.post("/services/start", {"service_type": True, "contact_key": "7"}),
         ucs.post("/nothing"),
@@ -58,6 +58,9 @@ def scene(ucs: Door, gms: Door) -> Mock:
         ({"query": {"extensions": ["a", "b"]}}, [3]),
         ({"query": {"extensions": ["a"]}}, []),
         ({"query": {"extensions": ["b", "a"]}}, []),
+        ({"query": {"page": 1, "active_tasks": True}}, [3]),
+        ({"query": {"page": ["1"], "active_tasks": [True]}}, [3]),
+        ({"query": {"page": True}}, []),
         ({"headers": {"x-TRACE": "7"}}, [1]),
         ({"headers": {"X-Trace": "8"}}, []),
         ({"body": {"contact_key": "42"}}, [1, 2]),

@@ -447,7 +447,7 @@ def test_an_expectation_written_wrongly_is_a_misuse_not_a_failure(mockcs: Client
 def test_a_client_of_the_url_of_the_api_cannot_pass_for_one_of_a_mock(
     mockcs: Client, ask: Callable[[Client], Any]
 ) -> None:
-    assert "is not where a mock has its admin API" in misuse(ask, Client(mockcs.url))
+    assert "is not where a mock has its admin API" in misuse(ask, Client(mockcs.base_url + "/genesys/1/cs"))
 
 
 # Waiting
