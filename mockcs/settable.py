@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from urllib.parse import quote
 
 from mockcs.errors import MockcsError
-from mockcs.values import Shown
+from mockcs.values import Advanced
 
 
 class Asks(Protocol):
@@ -52,11 +52,11 @@ class ClockHand:
         __tracebackhide__ = True
         self._client.ask("PUT", "/clock", {"frozen": False})
 
-    def advance(self, seconds: float | timedelta) -> Shown:
+    def advance(self, seconds: float | timedelta) -> Advanced:
         """Put it forward; what fell due is in the answer: `expired` and `completed` ids."""
         __tracebackhide__ = True
         whole = seconds.total_seconds() if isinstance(seconds, timedelta) else seconds
-        return Shown(self._client.ask("POST", "/clock/advance", {"seconds": whole}))
+        return Advanced(self._client.ask("POST", "/clock/advance", {"seconds": whole}))
 
 
 def _written(now: str | datetime) -> str:

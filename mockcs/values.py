@@ -4,23 +4,69 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, Self, overload
+from typing import TYPE_CHECKING, Any, Self, overload
 
 
 class Shown(dict[str, Any]):
     """A JSON object whose members are attributes too: `violation.field`, `violation["field"]`."""
 
-    def __getattr__(self, name: str) -> Any:
-        """The member of that name."""
-        __tracebackhide__ = True
-        try:
-            return self[name]
-        except KeyError:
-            raise AttributeError(f"there is no member {name!r} here, only {', '.join(self)}") from None
+    if not TYPE_CHECKING:  # a type checker knows the members by the annotations of a subclass
+
+        def __getattr__(self, name: str) -> Any:
+            """The member of that name."""
+            __tracebackhide__ = True
+            try:
+                return self[name]
+            except KeyError:
+                raise AttributeError(f"there is no member {name!r} here, only {', '.join(self)}") from None
+
+
+class Violation(Shown):
+    """One reason for a refusal: where, what came, the documented row that forbids it, and the way out."""
+
+    pointer: str
+    value: Any
+    table: str | None
+    field: str | None
+    type: str | None
+    mandatory: str | None
+    page: str | None
+    message: str
+    fix: str
+
+
+class Change(Shown):
+    """What a call did to one thing: its kind (service, state, task, extension_schema), its id, and the change."""
+
+    kind: str
+    id: int | str
+    change: str
+
+
+class Advanced(Shown):
+    """What came of putting the time forward: the time, and the services that expired or were completed by it."""
+
+    now: str
+    expired: list[int | str]
+    completed: list[int | str]
 
 
 class Service(Shown):
-    """A service with everything in it, as a query would show it (Service, 8.5.2)."""
+    """A service with everything in it, as a query would show it (Service, 8.5.2); attached data are members too."""
+
+    service_id: int
+    customer_id: str
+    contact_key: str
+    started: dict[str, Any]
+    completed: dict[str, Any]
+    active_states: list[dict[str, Any]]
+    completed_states: list[dict[str, Any]]
+    active_tasks: list[dict[str, Any]]
+    completed_tasks: list[dict[str, Any]]
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
 
     def __repr__(self) -> str:
         """Number and state; the members are in `dict(service)`."""
@@ -146,9 +192,9 @@ class Call:
         self.received_at: str = document["received_at"]
         self.duration_ms: float = document["duration_ms"]
         self.request = Request(document["request"], None if compare is None else partial(compare, self.id))
-        self.violations = tuple(Shown(each) for each in document["violations"])
+        self.violations = tuple(Violation(each) for each in document["violations"])
         self.advice: tuple[str, ...] = tuple(document["advice"])
-        self.changes = tuple(Shown(each) for each in document["changes"])
+        self.changes = tuple(Change(each) for each in document["changes"])
         self.fault: Any = document["fault"]
 
     @property

@@ -634,6 +634,10 @@ def test_it(mockcs: Client) -> None:
     reveal_type(mockcs.service(1).active)
     reveal_type(mockcs.services(active=True))
     reveal_type(mockcs.given_service(customer_id="C1"))
+    reveal_type(mockcs.service(1).service_id)
+    reveal_type(mockcs.calls.last.violations[0].message)
+    reveal_type(mockcs.calls.last.changes[0].kind)
+    reveal_type(mockcs.clock.advance(60).expired)
     reveal_type(mockcs.ids.service)
     reveal_type(mockcs.readings["complete-status"])
     mockcs.ids.service = 12349857
@@ -652,6 +656,10 @@ TYPES = [
     "bool",
     "list[mockcs.values.Service]",
     "mockcs.values.Service",
+    "int",
+    "str",
+    "str",
+    "list[int | str]",
     "int",
     "str",
     "mockcs.client.Client",
@@ -677,8 +685,11 @@ def test_a_suite_gets_real_types_from_the_fixture(pytestconfig: pytest.Config, t
 
 
 @pytest.mark.slow
-def test_a_suite_that_takes_a_status_for_a_text_is_told(pytestconfig: pytest.Config, tmp_path: Path) -> None:
+def test_a_suite_that_mistakes_a_type_or_a_name_is_told(pytestconfig: pytest.Config, tmp_path: Path) -> None:
     suite = tmp_path / "test_wrong.py"
-    wrong = "def test_it(mockcs: Client) -> None:\n    status: str = mockcs.calls.last.response.status\n"
-    suite.write_text(f"from mockcs import Client\n\n{wrong}", encoding="utf-8")
-    assert 'expression has type "int", variable has type "str"' in checked(pytestconfig, suite)
+    mistakes = "status: str = mockcs.calls.last.response.status", "mockcs.calls.last.violations[0].feild"
+    wrong = "\n    ".join(["def test_it(mockcs: Client) -> None:", *mistakes])
+    suite.write_text(f"from mockcs import Client\n\n{wrong}\n", encoding="utf-8")
+    report = checked(pytestconfig, suite)
+    assert 'expression has type "int", variable has type "str"' in report
+    assert '"Violation" has no attribute "feild"' in report

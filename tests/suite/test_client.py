@@ -223,7 +223,7 @@ def test_a_refused_call_tells_each_broken_rule_with_its_row(mockcs: Client, ivr:
     assert "est_duration" in row.message
     assert row.fix
     with pytest.raises(AttributeError, match="pointer"):
-        row.rule  # noqa: B018 - the mistake itself
+        row.rule  # type: ignore[attr-defined]  # noqa: B018 - the mistake itself
     assert mockcs.refused() == [mockcs.calls.last]
 
 
