@@ -53,6 +53,12 @@ class Field:
         """Whether the row stands for any further member: `<extension name>`."""
         return self.field.startswith("<")
 
+    @property
+    def holds(self) -> str:
+        """The table, if there is one of that name, that lists what is in a value: its type or its limit names it."""
+        named = self.limit.removeprefix("of ") if self.limit.startswith("of ") else self.type.removesuffix("[]")
+        return named.lower().replace(" ", "_")
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Operation:
@@ -166,8 +172,7 @@ class Manual:
 
     def nested(self, api: str, table: str) -> dict[str, str]:
         """The fields of a table whose type is a table itself, such as `Attribute Schema[]`, with that table."""
-        rows = self.rows(api, table)
-        return {row.field: name for row in rows if (api, (name := table_of(row.type))) in self.fields}
+        return {row.field: row.holds for row in self.rows(api, table) if (api, row.holds) in self.fields}
 
     def reading(self, name: str) -> Reading:
         """The reading of that id; MockcsError naming the nearest ones otherwise."""
@@ -219,11 +224,6 @@ def read(folder: str | Path = "") -> Manual:
         elsewhere={(api, table): _others(known, api, table) for api in GENERATIONS for table in RESOURCE_OF},
         names_of_operations=frozenset(operation.name for operation in operations),
     )
-
-
-def table_of(kind: str) -> str:
-    """The table that a type such as `Attribute Schema[]` names, if there is one of that name."""
-    return kind.removesuffix("[]").lower().replace(" ", "_")
 
 
 def _others(known: dict[tuple[str, str], frozenset[str]], api: str, table: str) -> frozenset[str]:

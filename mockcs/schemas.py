@@ -11,7 +11,7 @@ from typing import Any
 import jsonschema_rs
 
 from mockcs.addresses import GENERATIONS
-from mockcs.documented import Field, Manual, shipped, table_of
+from mockcs.documented import Field, Manual, shipped
 from mockcs.errors import MockcsError
 from mockcs.json_text import pretty
 from mockcs.messages import Document
@@ -44,10 +44,6 @@ TYPES: dict[str, Document] = {
     "list of strings": {"type": "array", "items": {"type": "string"}},
     "list of long or string": {"type": "array", "items": {"type": ["integer", "string"]}},
     "list of integer": {"type": "array", "items": {"type": "integer", **_LONG}},
-    "unique list": {
-        "type": "array",
-        "items": {"type": ["string", "array"], "items": {"type": "string"}, "minItems": 2},
-    },
 }
 _NAME: Document = {"pattern": f"^[A-Za-z][A-Za-z0-9_]*{_END}"}
 # Examples put some booleans and integers into quotes.
@@ -124,9 +120,9 @@ def _quoted(row: Field) -> Document:
 
 
 def _typed(row: Field, tables: Collection[str]) -> Document:
-    if (table := table_of(row.type)) in tables:
-        link = {"$ref": f"{table}.schema.json"}
-        return {"type": "array", "items": link} if row.type.endswith("[]") else link
+    if row.holds in tables:
+        link = {"$ref": f"{row.holds}.schema.json"}
+        return {"type": "array", "items": link} if row.type.endswith(("[]", "array")) else link
     if row.type not in TYPES:
         sentence = f"{row.table}: {row.field}: the type {row.type!r} is neither a table nor one of {', '.join(TYPES)}"
         raise MockcsError(sentence)
@@ -158,10 +154,13 @@ def _limit(text: str, row: Field) -> Document:
         return {"enum": choices} if word == "one" else {"pattern": f"^(?:{'|'.join(map(_any_case, choices))}){_END}"}
     if examples := suggested_in(text):
         return {"examples": [int(each) for each in examples]}
+    if word == "of":
+        return {}  # the table that it names has been linked
     known: dict[str, Document] = {
         "name": _NAME,
         "32-bit": _32_BIT,
         "64-bit": _LONG,
+        "or compound": {"items": {"type": ["string", "array"], "items": {"type": "string"}, "minItems": 2}},
         "or quoted": _QUOTED.get(row.type, {}),
     }
     if text not in known:

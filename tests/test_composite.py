@@ -341,7 +341,7 @@ def test_what_is_started_in_a_service_that_is_closed_at_once_gets_advice(gms: Do
 
 
 def test_parts_of_a_composite_start_get_the_advice_that_their_own_starts_get(gms: Door) -> None:
-    odd = {"service_id": 66, "timestamp": "2001-01-01T00:00:00.000Z"}
+    odd = {"service_id": 66, "timestamp": EARLY}
     start(gms, {"service": {"customer_id": "A", "timestamp": NOON}, "state": odd, "task": odd})
     composite = advice(gms)
     for kind in ("state", "task"):

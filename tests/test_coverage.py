@@ -54,8 +54,9 @@ def checked_tables() -> Iterator[tuple[str, str]]:
             continue
         known.add((api, table))
         yield api, table
-        types = [row["type"] for row in rows(f"fields/{table}") if row["api"] == api]
-        waiting += [(api, kind.removesuffix("[]").lower().replace(" ", "_")) for kind in types]
+        own = [row for row in rows(f"fields/{table}") if row["api"] == api]
+        kinds = [row[name].removesuffix("[]").removeprefix("of ") for row in own for name in ("type", "limit")]
+        waiting += [(api, kind.lower().replace(" ", "_")) for kind in kinds]
 
 
 def test_what_there_is_to_be_met_is_what_the_tables_have(mock: Mock) -> None:

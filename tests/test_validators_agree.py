@@ -48,7 +48,6 @@ TYPES: dict[str, st.SearchStrategy[Any]] = {
     | st.sampled_from(DATES),
     "boolean": st.booleans(),
     "any JSON": ANY_JSON,
-    "unique list": st.lists(TEXT | st.lists(TEXT, min_size=2, max_size=3), max_size=3),
     "string[]": st.lists(TEXT, max_size=3),
     "list of integer": st.lists(LONG, max_size=3),
     "Extension or Extension[]": ANY_JSON,
@@ -59,12 +58,11 @@ TYPES: dict[str, st.SearchStrategy[Any]] = {
 
 def right(row: Field) -> st.SearchStrategy[Any]:
     """Right values of a row."""
-    single = row.type.removesuffix("[]").lower().replace(" ", "_")
     if (row.table, row.field) == ("state_transition_from", "state_id"):
         found: st.SearchStrategy[Any] = st.just(1)  # no other state is there
-    elif (row.api, single) in MANUAL.fields:
-        found = documents(row.api, single)
-        found = st.lists(found, max_size=2) if row.type.endswith("[]") else found
+    elif (row.api, row.holds) in MANUAL.fields:
+        found = documents(row.api, row.holds)
+        found = st.lists(found, max_size=2) if row.type.endswith(("[]", "array")) else found
     else:
         found = TYPES.get(row.type, st.nothing())
     for limit in filter(None, row.limit.split("; ")):
@@ -80,6 +78,8 @@ def limited(values: st.SearchStrategy[Any], limit: str) -> st.SearchStrategy[Any
         return st.sampled_from(words)
     if word == "any":
         return st.sampled_from([*words, *map(str.upper, words), *map(str.title, words)])
+    if limit == "or compound":
+        return st.lists(TEXT | st.lists(TEXT, min_size=2, max_size=3), max_size=3)
     if word == "max":
         return st.text(max_size=int(rest))
     if word == "name":

@@ -392,7 +392,7 @@ def test_the_fix_of_a_missing_member_says_of_what_kind_it_is(ucs: Door, gms: Doo
             gms,
             "/services_composite/start",
             {"services": [{"service": {"contact_key": "1"}}]},
-            ["add state: State Start Event"],
+            ["add state: an object"],
         ),
     ):
         door.post(path, body)

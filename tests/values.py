@@ -101,9 +101,16 @@ TYPES = {
 }
 
 
+def type_of(row: Field) -> Type:
+    """The type of a row; its limit tells more than the manual's word where it lists values or names what one holds."""
+    if row.limit.startswith("of "):
+        return TYPES[row.limit.removeprefix("of ") + ("[]" if row.type == "JSON array" else "")]
+    return TYPES["token" if " of " in row.limit else "unique list" if row.limit == "or compound" else row.type]
+
+
 def wrong_values(row: Field) -> list[Any]:
     """Values that the row forbids: every other JSON type, and what is beyond its range or form."""
-    type_ = TYPES[row.type]
+    type_ = type_of(row)
     values = [value for name, value in JSON.items() if name not in type_.takes] + type_.wrong
     for limit in filter(None, row.limit.split("; ")):
         word, _, rest = limit.partition(" ")
@@ -124,7 +131,7 @@ def right_values(row: Field) -> list[Any]:
     """Values that the row allows, those at the edges among them."""
     if (row.table, row.field) == ("state_transition_from", "state_id"):
         return [1, 1.0]  # no other state is there
-    values = list(TYPES[row.type].right)
+    values = list(type_of(row).right)
     for limit in filter(None, row.limit.split("; ")):
         word, _, rest = limit.partition(" ")
         if word == "max":
