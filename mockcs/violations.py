@@ -26,13 +26,11 @@ _WORDS = {
     "long": "a whole number",
     "long or string": "a whole number or a string",
     "boolean": "true or false",
-    "JSON array": "an array",
-    "JSON structure": "an object",
-    "hash": "an object",
     "date/time": _MOMENT,
     "datetime": _MOMENT,
     "date": "a day such as 2009-05-12, or a UTC time",
 }
+_HELD = {"JSON array": "an array", "JSON structure": "an object", "hash": "an object"}
 _OF_TYPES = ("type", "pattern", "format", "anyOf", "oneOf")  # what a type of the manual is checked by
 _TIMES = ("date/time", "datetime", "date")
 _KINDS = {"object": "an object", "array": "an array", "string": "a string", "number": "a number"}
@@ -117,7 +115,8 @@ def _violations(error: Any, schema: Document) -> Iterator[Violation]:
 
 def _missing(error: Any, name: str, pointer: str) -> Violation:
     row = error.schema.get("properties", {}).get(name, {}).get("x-documented", {"field": name})
-    kind = _WORDS.get(row.get("type", ""), row.get("type", "")) or "a value"
+    type_ = row.get("type", "")
+    kind = _WORDS.get(type_) or _HELD.get(type_, type_) or "a value"
     return Violation(f"{pointer}/{_escaped(name)}", None, f"{name} is mandatory", f"add {name}: {kind}", row)
 
 
@@ -144,9 +143,12 @@ def _message(error: Any, row: Mapping[str, Any], pointer: str) -> str:
         return f"{name} must be {exact}, not {_text(value)}"
     wanted = _WORDS.get(row.get("type", "")) if error.validator in _OF_TYPES else None
     if error.validator == "type" and wanted is None:
-        kinds = [limit] if isinstance(limit, str) else limit
-        wanted = " or ".join(_KINDS.get(kind, f"of type {kind}") for kind in kinds)
+        wanted = _kinds(limit)
     return f"{name} must be {wanted}, not {kind_of(value)}" if wanted else f"{name}: {error.message}"
+
+
+def _kinds(types: str | list[str]) -> str:
+    return " or ".join(_KINDS.get(kind, f"of type {kind}") for kind in ([types] if isinstance(types, str) else types))
 
 
 def _bounds(error: Any, row: Mapping[str, Any]) -> str:
@@ -186,8 +188,7 @@ def fix_of(value: Any, row: Mapping[str, Any], error: Any) -> str:
         return f"send one of {choices}"
     if quoted := _requoted(value, kind):
         return quoted
-    typed = f"a value of the type {kind}" if kind and error.validator == "type" else "another value"
-    words = _WORDS.get(kind, typed)
+    words = _WORDS.get(kind) or (_kinds(error.validator_value) if error.validator == "type" else "another value")
     return f"send {words}, or leave {name} out" if row.get("mandatory") == "no" else f"send {words}"
 
 

@@ -375,7 +375,7 @@ def test_a_violation_that_is_found_beside_the_tables_names_its_table_field_and_p
     ("event", "fix"),
     [
         ({"contact_key": 5}, 'send "5" in quotes'),
-        ({"contact_key": True}, "send a value of the type string"),
+        ({"contact_key": True}, "send a string"),
         ({"contact_key": "1", "est_duration": "5"}, "send 5 without quotes"),
     ],
     ids=str,
