@@ -22,7 +22,7 @@ _SPACES = pytest.StashKey[list[str]]()
 _OUTCOME = pytest.StashKey[str]()
 _TOLD = pytest.StashKey["dict[Client, int]"]()  # how many broken rules the report of a failed test tells
 _NO_TESTS = ("collectonly", "setuponly", "setupplan")  # options under which no test runs
-_TOO_MANY_WAITING = 503
+_NO_TOKEN, _TOO_MANY_WAITING = 401, 503
 _NAME = 16  # digits that tell the space of one test from all others, and leave a report its 80 columns
 _BARRIER = 0.25  # seconds that a call which is under way when its test ends is waited for
 
@@ -111,7 +111,8 @@ def _reached(url: str) -> Client:
         client = Client(url, token=os.environ.get("MOCKCS_ADMIN_TOKEN"), tls_cert=tls_cert)
         client.ask("GET", "/spaces")  # unlike /health it wants the token
     except MockcsError as error:
-        sentence = f"--mockcs-url: {error}" + (f"\n{error.hint}" if error.hint else "")
+        hint = "MOCKCS_ADMIN_TOKEN gives it one" if error.status == _NO_TOKEN else error.hint
+        sentence = f"--mockcs-url: {error}" + (f"\n{hint}" if hint else "")
     else:
         return client
     pytest.fail(sentence, pytrace=False)

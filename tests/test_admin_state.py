@@ -244,6 +244,10 @@ def test_an_unknown_admin_route_is_404(anywhere: Mock, path: str) -> None:
     assert_wrong(anywhere.get(path), 404)
 
 
+def test_what_is_given_wrongly_is_pointed_to_what_it_may_be(mock: Mock) -> None:
+    assert "docs/admin.md" in assert_wrong(mock.post("/__admin/clock/advance", {"seconds": "x"}))["hint"]
+
+
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [

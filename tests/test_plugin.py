@@ -528,7 +528,7 @@ def test_the_token_of_a_guarded_mock_is_taken_from_its_variable(
         run(tester, suite, "--mockcs-url", guarded.base_url).assert_outcomes(passed=1)
         monkeypatch.delenv("MOCKCS_ADMIN_TOKEN")
         result = run(tester, suite, "--mockcs-url", guarded.base_url)
-    assert "the admin API wants a token" in told(result)
+    assert "the admin API wants a token MOCKCS_ADMIN_TOKEN gives it one" in told(result)
     assert "client.py" not in told(result)
 
 

@@ -37,6 +37,8 @@ _WITH_BODY = frozenset(
 )
 """The endpoints that check what they are given themselves; all others take nothing."""
 _HINT = "GET /__admin lists the routes"
+_MAY_BE = "docs/admin.md tells what it may be"
+_UNKNOWN = 404
 
 
 def space() -> Space:
@@ -144,7 +146,8 @@ def _nothing_unasked() -> None:
 
 
 def _wrong(error: MockcsError) -> Response:
-    return answer({"error": str(error), "hint": error.hint or _HINT}, error.status)
+    hint = error.hint or (_HINT if error.status == _UNKNOWN else _MAY_BE)
+    return answer({"error": str(error), "hint": hint}, error.status)
 
 
 def _http(error: HTTPException) -> Response:
