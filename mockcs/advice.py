@@ -8,7 +8,7 @@ from functools import lru_cache
 from mockcs.addresses import PREFIXES
 
 _LONGEST = 64  # characters of a name that can be one of the documented ones misspelt
-_BOTH_WAYS = frozenset({"satisfaction"})  # attached data that the pages themselves write in two ways
+_BOTH_WAYS = frozenset({"satisfaction", "Satisfaction"})  # attached data that the pages themselves write so and so
 _NOT_MOCKED = ("/profiles", "/metadata/profiles", "/metadata/identification-keys", "/interactions")
 
 
@@ -36,7 +36,7 @@ def unread(names: Iterable[str], documented: frozenset[str]) -> tuple[str, ...]:
 def respelt(names: Iterable[tuple[str, str]]) -> Iterator[str]:
     """Advice on names of attached data, each with the spelling in which it was first written."""
     for name, known in names:
-        if name.casefold() not in _BOTH_WAYS:
+        if not {name, known} <= _BOTH_WAYS:
             yield f"{name} differs only by case from the attached data {known}"
 
 

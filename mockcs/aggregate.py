@@ -97,7 +97,8 @@ def is_over(store: Store, expires: int | None) -> bool:
 def short_life(store: Store, expires: int | None, idle: int | None = None) -> Iterator[str]:
     """Advice on an expiration, or a time to completion, that is over already."""
     if is_over(store, expires):
-        yield "the expiration lies in the past, so the service is gone as soon as this is answered"
+        why = "leaves no time" if expires == store.now else "lies in the past"
+        yield f"the expiration {why}, so the service is gone as soon as this is answered"
     if idle == 0:
         yield "auto_complete_after leaves no time, so the service is completed as soon as this is answered"
 

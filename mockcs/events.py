@@ -96,13 +96,14 @@ class Events:
         own, occasion = (self._mapped(kind, table, members, place) for members in (event.own, event.occasion))
         orders = dict(event.orders)
         for name, value in orders.items():
-            if isinstance(value, dict):  # a state transition's hold what the states take over
+            if name in table.closed and isinstance(value, dict):  # what the states of a transition take over
                 orders[name] = self._mapped(kind, self._terms.table(table.closed[name]), value, f"{place}/{name}")
         return replace(event, own=own, occasion=occasion, orders=orders)
 
     def _mapped(self, kind: str, table: Table, members: Document, place: str) -> Document:
         broken: list[Violation] = []
-        found = self._terms.business.as_ids(kind, members, place, broken)
+        read = {name: value for name, value in members.items() if name in table.types}
+        found = members | self._terms.business.as_ids(kind, read, place, broken)
         self._broken += [replace(each, row={**asdict(table.row(each.row["field"])), **each.row}) for each in broken]
         return found
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from collections import Counter
+
     from mockcs.client import Client
     from mockcs.fresh import Fresh
 
@@ -20,7 +22,7 @@ _COVERED = pytest.StashKey[list[Any]]()
 _CLIENT = pytest.StashKey["Fresh"]()
 _SPACES = pytest.StashKey[list[str]]()
 _OUTCOME = pytest.StashKey[str]()
-_TOLD = pytest.StashKey["dict[Client, int]"]()  # how many broken rules the report of a failed test tells
+_TOLD = pytest.StashKey["dict[Client, Counter[int]]"]()  # the calls that the report of a failed test tells
 _NO_TESTS = ("collectonly", "setuponly", "setupplan")  # options under which no test runs
 _NO_TOKEN, _TOO_MANY_WAITING = 401, 503
 _NAME = 16  # digits that tell the space of one test from all others, and leave a report its 80 columns
@@ -129,6 +131,7 @@ def mockcs(mockcs_server: Client, request: pytest.FixtureRequest) -> Iterator[Cl
             _cover(request.config, [each.ask("GET", "/coverage") for each in client.all])
         _check(client, request)
     finally:
+        del request.node.stash[_CLIENT]
         client.forget()
 
 
@@ -161,12 +164,12 @@ def _check(client: Fresh, request: pytest.FixtureRequest) -> None:
     # A test that was skipped or expected to fail has said what there is to say; one that failed, what came until then.
     if outcome == "skipped" or _allowed(request.node):
         return
-    told = stash.get(_TOLD, {}) if outcome == "failed" else dict.fromkeys(client.all, 0)
     from mockcs.errors import MockcsError  # noqa: PLC0415 - only who asks for the fixture pays
 
     ends = time.monotonic() + _BARRIER
+    told = stash.get(_TOLD, {}) if outcome == "failed" else {}
     try:
-        broken = [call for each in told for call in _refused(each, max(ends - time.monotonic(), 0))[told[each] :]]
+        broken = [call for each in client.all for call in _untold(each, ends, told.get(each))]
     except MockcsError as error:
         if outcome == "failed":
             return
@@ -175,6 +178,16 @@ def _check(client: Fresh, request: pytest.FixtureRequest) -> None:
         from mockcs.report import violations  # noqa: PLC0415 - only a broken rule pays for it
 
         pytest.fail(violations(broken), pytrace=False)
+
+
+def _untold(client: Client, ends: float, told: Counter[int] | None) -> Iterator[Any]:
+    """The calls of a client that broke a rule, but for those that a report has told, once for each time."""
+    known = {} if told is None else dict(told)
+    for call in _refused(client, max(ends - time.monotonic(), 0)):
+        if known.get(call.id):
+            known[call.id] -= 1  # after a reset there may be another one of that id
+        else:
+            yield call
 
 
 def _refused(client: Client, within: float) -> list[Any]:

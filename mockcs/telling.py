@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from mockcs.client import Client
@@ -11,8 +12,8 @@ from mockcs.report import NO_CALL, headed, timeline, unmet
 from mockcs.values import Call
 
 
-def told_of(client: Fresh) -> tuple[str, dict[Client, int]]:
-    """The calls of a test and what became of them, and of how many broken rules of each client they tell.
+def told_of(client: Fresh) -> tuple[str, dict[Client, Counter[int]]]:
+    """The calls of a test and what became of them, and the ids of those of each client that broke a rule.
 
     Where the mock does not tell the calls, it is why it does not, and of no client.
     """
@@ -26,7 +27,7 @@ def told_of(client: Fresh) -> tuple[str, dict[Client, int]]:
     return "\n".join(named) or NO_CALL, {each: refused for each, (_, refused) in found.items()}
 
 
-def _of_space(client: Client) -> tuple[str, int]:
+def _of_space(client: Client) -> tuple[str, Counter[int]]:
     calls = client.calls
     evicted = client.ask("GET", "/calls?limit=0")["evicted"]
     try:
@@ -35,7 +36,7 @@ def _of_space(client: Client) -> tuple[str, int]:
     except MockcsError as error:
         refused, before = [], str(error)
     told = [before, timeline(calls, evicted), unmet(client.ask("GET", "/faults")["faults"])]
-    return "\n".join(filter(None, told)), len(refused)
+    return "\n".join(filter(None, told)), Counter(call.id for call in refused)
 
 
 def _before_reset(refused: Sequence[Call], calls: Sequence[Call]) -> str:

@@ -18,7 +18,7 @@ from mockcs.json_text import NotJson, TooDeep, read
 from mockcs.messages import Document, Notes, Request, Violation
 from mockcs.space import Space
 from mockcs.terms import Params, Table, Terms
-from mockcs.violations import shown, unescaped
+from mockcs.violations import MOST, shown, unescaped
 
 _INTEGER = re.compile(r"-?[0-9]{1,19}")
 _NAMED = re.compile(r"[0-9]+-[0-9a-fA-F-]{36}")
@@ -42,7 +42,7 @@ def params_of(space: Space, terms: Terms, path_params: Mapping[str, str], reques
     elif request.body_size:
         notes.advice.append(f"{terms.operation.name} takes no body; the one that came was not read")
     if broken:
-        raise _refusal(broken, space.manual, terms.operation.server)
+        raise _refusal(broken[:MOST], space.manual, terms.operation.server)
     return Params(path, query, body, terms, space.facts)
 
 
@@ -126,7 +126,7 @@ def _document(terms: Terms, table: Table, request: Request, notes: Notes, broken
     except NotJson as error:
         row = {**_BODY, "page": terms.operation.page}
         message = f"the body is not JSON: {error}"
-        if encoding := request.headers.get("Content-Encoding"):
+        if (encoding := request.headers.get("Content-Encoding", "identity")) != "identity":
             notes.advice.append(f"the Content-Encoding is {encoding}; what comes is read as it is")
         fix = "nest it less deep" if isinstance(error, TooDeep) else "send valid UTF-8 JSON"
         violation = Violation("", shown(body.decode(errors="replace")), message, fix, row)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import jsonschema
 
 MOST = 200
-"""How many violations of one document are told; a document with more of them is refused all the same."""
+"""How many violations of one request are told; a request with more of them is refused all the same."""
 _SHOWN_BYTES = 256
 _SHORT = (bool, float, type(None))
 _MOMENT = "a UTC time such as 2009-05-12T12:05:12.145Z"

@@ -204,6 +204,12 @@ def test_attached_data_that_the_pages_write_in_two_ways_is_not_odd(gms: Door) ->
     assert advice(gms) == []
 
 
+def test_a_third_spelling_of_what_the_pages_write_in_two_ways_gets_advice(gms: Door) -> None:
+    gms.start_service(satisfaction={"rating": 2}, SATISFACTION={"rating": 2})
+    gms.start_service(SATISFACTION={"rating": 2})
+    assert_advised(gms, "SATISFACTION differs only by case")
+
+
 def test_a_state_in_the_end_of_a_task_that_belongs_to_none_gets_advice(gms: Door) -> None:
     service = gms.start_service()
     task = gms.start_task(service)
@@ -218,15 +224,17 @@ def test_an_encoded_body_is_named_as_the_cause(door: Door) -> None:
     assert advice(door) == ["the Content-Encoding is gzip; what comes is read as it is"]
     [broken] = door.mock.last_call()["violations"]
     assert broken["message"] == "the body is not JSON: it is not UTF-8, from byte 1 on"
+    assert door.request("POST", "/services/start", b"{", **{"Content-Encoding": "identity"}).status == 400
+    assert advice(door) == []
 
 
 def test_an_expiration_in_the_past_in_a_start_and_in_an_end_gets_advice(gms: Door) -> None:
-    for order in ({"ttl": 0}, {"expiration_time": EARLY}):
+    for order, words in (({"ttl": 0}, "leaves no time"), ({"expiration_time": EARLY}, "lies in the past")):
         service = gms.start_service()
         gms.complete_service(service, **order)
-        assert_advised(gms, "past")
+        assert_advised(gms, words)
         gms.start_service(**order)
-        assert_advised(gms, "past")
+        assert_advised(gms, words)
     gms.start_service(ttl=60)
     assert advice(gms) == []
 
@@ -302,9 +310,9 @@ def test_a_key_that_is_empty_gets_advice(door: Door, name: str) -> None:
     assert_advised(door, f"{name} is empty")
 
 
-def test_an_expiration_update_in_the_past_gets_advice(gms: Door) -> None:
+def test_an_expiration_update_that_leaves_no_time_gets_advice(gms: Door) -> None:
     gms.request("PUT", f"/services/{gms.start_service()}", {"ttl": 0})
-    assert_advised(gms, "past")
+    assert_advised(gms, "leaves no time")
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from mockcs.settings import Settings
 from tests.conftest import Door, Mock, command, serving
 from tests.test_choosing_readings import reading
 from tests.test_violations import row_of
+from tests.values import MANUAL
 
 CONFIG = """
 [business-attributes]
@@ -163,6 +164,33 @@ def test_every_event_and_every_mapped_field_is_checked(mapped: Door) -> None:
     assert mapped.post(f"{base}/states/transition", good).status == 201
     found = shown(mapped, f"{base}/states")
     assert [(each["state_type"], each.get("disposition")) for each in found] == [(4, 1), (4, None)]
+
+
+def test_what_a_transition_does_not_read_breaks_no_rule(mapped: Door) -> None:
+    service = mapped.start_service()
+    leaving = {"state_id": mapped.start_state(service, state_type=4)}
+    move = {"from": leaving, "to": {"state_type": 4, "disposition": "gone"}}
+    assert mapped.post(f"/services/{service}/states/transition", move).status == 201
+    assert "/to/disposition is not documented here" in mapped.mock.last_call()["advice"][0]
+
+
+@pytest.mark.parametrize("value", [{}, [], {"a": {}}], ids=str)
+def test_no_member_of_an_event_makes_the_server_fail_whatever_it_holds(mapped: Door, value: Any) -> None:
+    service = mapped.start_service()
+    state = mapped.start_state(service, state_type="Waiting")
+    base, right = f"/services/{service}", {"state_type": 4, "task_type": 4, "contact_key": "K", "service_type": 100}
+    events = {
+        "/services/start": "service_start_event",
+        f"/customers/C1{base}": "associate_service",
+        f"{base}/states/start": "state_start_event",
+        f"{base}/tasks/start": "task_start_event",
+        f"{base}/states/{state}/end": "state_end_event",
+        f"{base}/states/transition": "state_transition_event",
+        f"{base}/end": "service_end_event",
+    }
+    for path, table in events.items():
+        for name in sorted(MANUAL.names(mapped.api, table)):
+            assert mapped.post(path, {**right, name: value}).status < 500, (path, name)
 
 
 def test_fields_that_are_not_mapped_take_any_value(mapped: Door) -> None:

@@ -176,6 +176,37 @@ def test_a_test_with_a_part_that_failed_tells_the_rules_that_are_broken_after_it
     assert result.parseoutcomes()["errors"] == 1
 
 
+def test_a_rule_that_is_broken_after_a_part_in_a_space_that_is_new_is_told(tester: pytest.Pytester) -> None:
+    failed = "    with subtests.test('chat'):\n        assert 0\n"
+    broken = BROKEN.replace("mockcs.url", "mockcs.of('late').url")
+    result = run(tester, f"def test_it(mockcs, subtests):\n{failed}    {broken}")
+    assert RULE in told(result)
+    assert result.parseoutcomes()["errors"] == 1
+
+
+def test_a_call_that_is_answered_after_the_report_is_told_though_its_number_is_lower(tester: pytest.Pytester) -> None:
+    late = """
+import threading
+@pytest.fixture
+def thread(mockcs):
+    mockcs.delay("start_service", seconds=0.5)
+    thread = threading.Thread(target=start, args=(mockcs.url,), kwargs={"service_type": "x"})
+    yield thread
+    thread.join()
+
+def test_it(mockcs, thread):
+    thread.start()
+    while mockcs.ask("GET", "/calls?limit=0")["in_flight"] == 0:
+        pass
+    start(mockcs.url, contact_key=5)
+    assert 0
+"""
+    result = run(tester, late)
+    assert result.parseoutcomes()["errors"] == 1
+    assert told(result).count(RULE) == 1
+    assert told(result).count("violation: /contact_key") == 1
+
+
 def test_a_rule_that_the_report_of_a_part_has_told_is_not_told_again(tester: pytest.Pytester) -> None:
     failed = f"    with subtests.test('chat'):\n        {BROKEN}\n        assert 0\n"
     result = run(tester, f"def test_it(mockcs, subtests):\n{failed}")

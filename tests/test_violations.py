@@ -205,6 +205,9 @@ def test_of_very_many_violations_so_many_are_told_that_the_journal_stays_bounded
     reply = attach(ucs, "service", Coupon={f"x{number}": number for number in range(5000)})
     assert reply.status == 400
     assert len(call_of(ucs, reply)["violations"]) == MOST
+    reply = attach(ucs, "service", **{f"x{number}": {} for number in range(MOST + 1)})
+    assert reply.status == 400
+    assert len(call_of(ucs, reply)["violations"]) == MOST
 
 
 @pytest.mark.parametrize("event", EVENTS)
