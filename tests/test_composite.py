@@ -296,12 +296,12 @@ def test_a_found_service_can_be_told_to_end_at_once(gms: Door) -> None:
 
 
 @pytest.mark.parametrize("found", [True, False])
-def test_an_expiration_in_the_past_and_an_empty_key_get_advice(gms: Door, found: bool) -> None:
+def test_an_expiration_that_leaves_no_time_and_an_empty_key_get_advice(gms: Door, found: bool) -> None:
     event = {"service": {"contact_key": ""}, "state": {}}
     if found:
         start(gms, event)
     start(gms, {"service": {"contact_key": "", "ttl": 0}, "state": {}})
-    assert [sum(word in each for each in advice(gms)) for word in ("past", "empty")] == [1, 1]
+    assert [sum(word in each for each in advice(gms)) for word in ("leaves no time", "empty")] == [1, 1]
     assert gms.get("/services/1").status == 400
 
 
