@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mockcs.errors import MockcsError
-from mockcs.ids import KINDS
+from mockcs.ids import KINDS, LARGEST
 from mockcs.messages import Document, Violation
 from mockcs.settings import lifetime_of
 from mockcs.violations import shown
@@ -138,7 +138,7 @@ def _dbid(attribute: str, name: str, value: Any) -> int:
         hint = f"it may have {', '.join(_MEMBERS)}"
         raise MockcsError(f"attributes.{attribute}.{name} has no member {unknown[0]!r}", hint=hint)
     dbid = value.get("dbid") if isinstance(value, Mapping) else value
-    if isinstance(dbid, bool) or not isinstance(dbid, int):
+    if isinstance(dbid, bool) or not isinstance(dbid, int) or abs(dbid) > LARGEST["service"]:
         raise MockcsError(f"attributes.{attribute}.{name} must be a DB id, or have one", hint="Sales = 100")
     return dbid
 

@@ -178,7 +178,7 @@ class Client:
     def delay(self, operation: str | None = None, *, seconds: float, times: int | None = 1, **more: Any) -> int:
         """Hold back the next `times` answers of an operation for so long; returns the fault's id."""
         __tracebackhide__ = True
-        return self.fail(operation, status=None, times=times, delay_ms=milliseconds(seconds), **more)
+        return self.fail(operation, **{"status": None, **more, "times": times, "delay_ms": milliseconds(seconds)})
 
     def clear_faults(self) -> None:
         """Take back all faults."""

@@ -16,13 +16,15 @@ _Key = tuple[str, ...]
 
 
 class _Met:
-    """What was met of one table: `names` of members; and of what it has to be looked at more closely, if any."""
+    """What is still to be met of one table, the `missing` names; and what in it is to be looked at more closely."""
 
-    __slots__ = ("enumerated", "names", "nested")
+    __slots__ = ("enumerated", "missing", "names", "nested")
 
     def __init__(self, manual: Manual, api: str, table: str) -> None:
-        self.names: set[str] = set()
-        self.enumerated = tuple(_enumerated(manual, api, table))
+        self.names = manual.names(api, table)
+        self.missing = set(self.names)
+        enumerated = _enumerated(manual, api, table)
+        self.enumerated = {name: {value.lower() for value in values} for name, values in enumerated.items()}
         self.nested = manual.nested(api, table)
 
 
@@ -54,7 +56,9 @@ class Coverage:
         if not self._operations.get(row):
             self._operations[row] = not error
         for violation in violations:
-            self._refused.add((api, violation["table"] or "", violation["field"] or ""))
+            table, field = violation["table"] or "", violation["field"] or ""
+            if field in self._manual.names(api, table):
+                self._refused.add((api, table, field))
         for table, document in seen:
             self._meet(api, table, document, refused=bool(error))
 
@@ -69,13 +73,13 @@ class Coverage:
             # Read off a table when it is met: most spaces meet few of them.
             met = self._tables[api, table] = _Met(self._manual, api, table)
         if refused:
-            self._refused.update((api, table, name) for name in document)
-        elif not met.names.issuperset(document):
-            met.names.update(document)
-        for name in met.enumerated:
-            if name in document:
-                value = (api, table, name, str(document[name]).lower())
-                self._values[value] = self._values.get(value, False) or not refused
+            self._refused.update((api, table, name) for name in met.names.intersection(document))
+        elif not met.missing.isdisjoint(document):
+            met.missing.difference_update(document)
+        for name, values in met.enumerated.items():
+            if name in document and (value := str(document[name]).lower()) in values:
+                key = (api, table, name, value)
+                self._values[key] = self._values.get(key, False) or not refused
         for name, nested in met.nested.items():
             given = document.get(name)
             for each in given if isinstance(given, list) else [given]:
@@ -103,7 +107,7 @@ class Coverage:
             met = self._tables.get((api, table))
             for field in sorted(self._manual.names(api, table)):
                 status = REFUSED if (api, table, field) in self._refused else NEVER
-                if met is not None and field in met.names:
+                if met is not None and field not in met.missing:
                     status = EXERCISED
                 calls = (_status(self._operations.get((api, name))) for name in urls.get((api, table, field), ()))
                 status = max((status, *calls), key=_ORDER.index)

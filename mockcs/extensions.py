@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -153,7 +154,7 @@ def doubts(document: Document, documented: frozenset[str]) -> Iterator[str]:
     name, names = document["name"], [each["name"] for each in document["attributes"]]
     if name in documented:
         yield f"{name} is a documented member of events, so no event can carry this extension"
-    for each in dict.fromkeys(each for each in names if names.count(each) > 1):
+    for each in (each for each, count in Counter(names).items() if count > 1):
         yield f"the attribute {each} is given twice; the last one counts"
     for each in document["attributes"]:
         if unfit := _unfit(each):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from itertools import islice
 from typing import Any
 
 import jsonschema_rs
@@ -23,7 +24,9 @@ MEMBERS = (*_TEXTS, *_MAPPINGS, "body", "body_schema", "status", *_FLAGS)
 """What a match may ask for."""
 _BODIES = {"body", "body_schema"}
 CUT = "the body was cut, so it cannot be compared"
+_LONG = 200  # characters of an error
 _SHOWN, _BEFORE = 60, 10  # characters of a value, and of what stands before a difference in it
+_ERRORS, _LARGE = 5, 2**16  # of a body_schema that are told, and bytes of a body of which any are
 _SIMPLE = (str, int, float, bool, type(None))
 _NUMBERS = bytes(0x30 if byte in b"0123456789." else 0x65 if byte in b"eE" else 0x20 for byte in range(256))
 _ROUNDED = b"0" * 16
@@ -107,9 +110,16 @@ class Match:
             yield from differences(self.wanted["body"], value, "body")
         if self.schema is not None and not body:
             yield "body_schema: there is no body"
-        elif self.schema is not None:
-            for error in self.schema.iter_errors(value):
-                yield f"body_schema: {error.message}"
+        elif self.schema is not None and not self.schema.is_valid(value):
+            yield "body_schema: the body does not fit it"
+            if size <= _LARGE:  # of each error the validator makes a copy of what it is about
+                yield from map(_told, islice(self.schema.iter_errors(value), _ERRORS))
+
+
+def _told(error: Any) -> str:
+    place = "".join(f"/{step}" for step in error.instance_path)
+    message = error.message
+    return f"body_schema: {place + ': ' if place else ''}{message if len(message) <= _LONG else message[:_LONG] + '…'}"
 
 
 def match_of(document: object, operations: frozenset[str], masks: Masks) -> Match:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, MutableMapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
-from urllib.parse import quote
 
 from mockcs.errors import MockcsError
+from mockcs.transport import in_path
 from mockcs.values import Advanced
 
 
@@ -111,7 +111,7 @@ class Readings(MutableMapping[str, str]):
     def __setitem__(self, reading: str, choice: str) -> None:
         """Choose; MockcsError when there is no such reading or choice."""
         __tracebackhide__ = True
-        self._client.ask("PUT", f"/readings/{quote(reading, safe='')}", {"value": choice})
+        self._client.ask("PUT", f"/readings/{in_path(reading)}", {"value": choice})
 
     def __delitem__(self, reading: str) -> None:
         """Go back to the default."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import replace
-from heapq import heappop, heappush, merge
+from heapq import merge
 from typing import Any
 
+from mockcs.deadlines import COMPLETE, EXPIRE, Deadlines
 from mockcs.ids import KINDS, Ids
 from mockcs.index import Index, anonymous, associated, history, parts, typed_twins
 from mockcs.json_text import pack, unpack
@@ -49,9 +50,7 @@ class Resource:
         return self.members["started"]["timestamp"], self.id
 
 
-_EXPIRE, _COMPLETE = 0, 1
-_ID_BITS = 64
-_WHEN = _ID_BITS + 1  # above the id and the kind
+_SPARE, _FEW = 4, 1000  # deadlines for each service, and services, from which on those that hold no more are dropped
 _MOST_SPELLINGS = 10_000  # of attached data's names, to tell when one differs from another only by case
 
 
@@ -114,7 +113,7 @@ class Store:
         self.extension_schemas: dict[tuple[str, str], bytes] = {}
         self._records: dict[str, dict[int, bytes]] = {"service": {}, "state": {}, "task": {}}
         self._index = Index()
-        self._due: list[int] = []
+        self._due = Deadlines()
         self._idle: set[int] = set()
 
     def copy(self) -> Store:
@@ -124,7 +123,7 @@ class Store:
         twin._spellings, twin._spelt = dict(self._spellings), set(self._spelt)
         twin.extension_schemas = self.extension_schemas
         twin._records = {kind: dict(records) for kind, records in self._records.items()}
-        twin._index, twin._due, twin._idle = self._index.copy(), list(self._due), set(self._idle)
+        twin._index, twin._due, twin._idle = self._index.copy(), self._due.copy(), set(self._idle)
         return twin
 
     def respelt(self, names: Collection[str]) -> list[tuple[str, str]]:
@@ -193,11 +192,11 @@ class Store:
             self._touch(new.service_id)
             return
         if old is None or new.expires != old.expires:
-            self._note_due(new, _EXPIRE)
+            self._note_due(new, EXPIRE)
         # Touched earlier than before, as when the clock was set back, it is due earlier.
         if new.idle is not None and (old is None or new.idle != old.idle or new.touched < old.touched):
             self._idle.add(new.id)
-            self._note_due(new, _COMPLETE)
+            self._note_due(new, COMPLETE)
 
     def _note_spelling(self, names: Collection[str]) -> None:
         for name in names:
@@ -225,8 +224,7 @@ class Store:
     @property
     def is_due(self) -> bool:
         """Whether anything may be due now."""
-        due = self._due
-        return bool(due) and due[0] >> _WHEN <= self.now
+        return self._due.has_come(self.now)
 
     def due(self) -> Iterator[tuple[int, bool, Resource]]:
         """What is due now, by time and id: the time, whether the service expires (else it is ended), the service.
@@ -234,15 +232,14 @@ class Store:
         Each is to be settled before the next is asked for.
         """
         while self.is_due:
-            rest, kind = divmod(heappop(self._due), 2)
-            when, number = divmod(rest, 1 << _ID_BITS)
+            when, number, kind = self._due.pop()
             service = self.get("service", number)
             if service is None:
                 continue
             wanted = _due_time(service, kind)
             if wanted == when:
-                yield when, kind == _EXPIRE, service
-            elif kind == _COMPLETE and wanted is not None:
+                yield when, kind == EXPIRE, service
+            elif kind == COMPLETE and wanted is not None:
                 self._note_due(service, kind)  # it was touched in the meantime
 
     def get(self, kind: str, number: int) -> Resource | None:
@@ -271,10 +268,13 @@ class Store:
         return (_resource_of(kind, number, self._records[kind][number]) for number in numbers)
 
     def _note_due(self, service: Resource, kind: int) -> None:
-        # One number for time, id and kind: nothing that the collector would have to look at.
         when = _due_time(service, kind)
         if when is not None:
-            heappush(self._due, (when << _WHEN) + (service.id << 1) + kind)
+            self._due.add(when, service.id, kind)
+            if len(self._due) > _SPARE * (len(self._records["service"]) + _FEW):
+                each = ((service, kind) for service in self.all("service") for kind in (EXPIRE, COMPLETE))
+                whens = ((_due_time(*of), of[0].id, of[1]) for of in each)
+                self._due = Deadlines((when, number, kind) for when, number, kind in whens if when is not None)
 
     def _touch(self, service_id: int) -> None:
         # Only a service that may be ended for its idleness need know when it was last touched.
@@ -285,7 +285,7 @@ class Store:
 
 
 def _due_time(service: Resource, kind: int) -> int | None:
-    if kind == _EXPIRE:
+    if kind == EXPIRE:
         return service.expires
     return service.touched + service.idle if service.idle is not None and service.active else None
 

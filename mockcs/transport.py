@@ -88,7 +88,10 @@ def in_path(name: object, *, slash: bool = False) -> str:
         raise MockcsError(f"a name is a text, not {name!r}")
     if "/" in name and not slash:
         raise MockcsError(f"a name has no slash, unlike {name!r}")
-    return quote(name, safe="")
+    try:
+        return quote(name, safe="")
+    except UnicodeEncodeError as error:
+        raise MockcsError(f"no URL can hold {name!r}") from error
 
 
 def milliseconds(seconds: object) -> float:

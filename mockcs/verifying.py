@@ -13,6 +13,7 @@ from mockcs.messages import Document
 _NEAREST = 3
 _PATH = PLACES["path"]
 _PLAIN = ("operation", "api", "method", "status")
+_DIFFERENCES = 20  # of a call that are told
 _COUNTS = ("exactly", "at_least", "at_most")
 
 
@@ -215,4 +216,9 @@ def _nearest(scan: Scan, view: JournalView, but: set[int]) -> list[Document]:
             best = sorted([*best, (away, -number, found)])[:_NEAREST]
         if len(best) == _NEAREST and best[-1][0] <= 1:
             break
-    return [{"call": -number, "differences": found} for _, number, found in best]
+    return [{"call": -number, "differences": _first(found)} for _, number, found in best]
+
+
+def _first(differences: list[str]) -> list[str]:
+    left = len(differences) - _DIFFERENCES
+    return differences if left <= 0 else [*differences[:_DIFFERENCES], f"and {left} more"]

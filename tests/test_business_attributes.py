@@ -294,6 +294,7 @@ BAD = {
     "an attribute without values": TYPED.replace("[attributes.A]", ""),
     "a value without an id": '[attributes.A]\nx = "one"\n',
     "values that are no table": "[attributes]\nA = 5\n",
+    "an id beyond 64 bits": TYPED + f"x = {2**63}\n",
     "a bad lifetime": TYPED + 'x = {dbid = 1, expiration = "2 w"}\n',
     "a value with a misspelt lifetime": TYPED + 'x = {dbid = 1, expirtion = "2w"}\n',
     "a lifetime that is no text": TYPED + "x = {dbid = 1, expiration = 5}\n",

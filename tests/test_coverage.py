@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from mockcs.coverage import merged
+from mockcs import documented
+from mockcs.coverage import Coverage, merged
 from tests.conftest import ROOT, Door, Mock
 
 TABLES = ROOT / "schemas" / "tables"
@@ -183,6 +184,18 @@ def test_a_member_that_the_url_gives_is_met_by_every_call_of_its_operation(door:
     document = coverage(door.mock)
     assert {status_of(document, "fields", **end, field=name) for name in ids} == {"exercised"}
     assert status_of(document, "fields", **end, field="timestamp") == "never seen"
+
+
+def test_what_no_table_has_is_not_kept() -> None:
+    kept = Coverage(documented.read())
+    event, purge = {"contact_key": "1", "attached": 1}, {"operation": "x" * 1000}
+    foreign = [{"table": "extension Coupon", "field": "attached"}]
+    for error in ("", "bad_parameter"):
+        kept.note("8.5", "start_service", foreign, [("service_start_event", event)], error)
+        kept.note("8.5", "purge_services", (), [("purge_services", purge)], error)
+    held = [kept._refused, kept._values, *(each.missing for each in kept._tables.values())]
+    assert kept._refused == {("8.5", "service_start_event", "contact_key"), ("8.5", "purge_services", "operation")}
+    assert not any(text in repr(held) for text in ("attached", "Coupon", "xxx"))
 
 
 def test_suggested_values_count_and_others_pass(door: Door) -> None:

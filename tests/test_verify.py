@@ -22,6 +22,26 @@ START = {"operation": "start_service"}
 EVENT = {"service_type": 100, "contact_key": "42"}
 
 
+def test_of_many_differences_the_first_are_told_and_how_many_there_are(mock: Mock, gms: Door) -> None:
+    records = [{"number": number, "text": "x" * 300} for number in range(50)]
+    gms.post("/services/start", {**EVENT, "records": records})
+    other = [{"number": -1}] * 50
+    [near] = verify(mock, {"body": {"records": other}}).json["nearest"]
+    assert len(near["differences"]) == 21
+    assert near["differences"][-1] == "and 30 more"
+    schema = {"properties": {"records": {"maxItems": 3, "items": {"required": ["price"]}}}}
+    [near] = verify(mock, {"body_schema": schema}).json["nearest"]
+    assert near["differences"][0] == "body_schema: the body does not fit it"
+    assert len(near["differences"]) == 6
+    assert all(each.startswith("body_schema: /records") and len(each) < 300 for each in near["differences"][1:])
+
+
+def test_of_a_large_body_no_error_of_a_schema_is_told_but_that_it_does_not_fit(mock: Mock, gms: Door) -> None:
+    gms.post("/services/start", {**EVENT, "text": "x" * 100_000})
+    [near] = verify(mock, {"body_schema": {"properties": {"text": {"maxLength": 3}}}}).json["nearest"]
+    assert near["differences"] == ["body_schema: the body does not fit it"]
+
+
 def verify(mock: Mock, match: Any, **more: Any) -> Reply:
     reply = mock.post("/__admin/calls/verify", {"match": match, **more})
     assert reply.status == (200 if reply.json["verdict"] == "holds" else 409), reply.body

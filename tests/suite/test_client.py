@@ -432,9 +432,17 @@ MISUSES: dict[str, tuple[Callable[[Client], Any], str]] = {
     "no end of waiting": (lambda mockcs: mockcs.wait_for("start_service", timeout=float("inf")), "seconds"),
     "more than a number holds": (lambda mockcs: mockcs.wait_for("start_service", timeout=10**400), "seconds"),
     "no time to wait": (lambda mockcs: mockcs.wait_for("start_service", timeout=None), "seconds"),  # type: ignore[arg-type]
+    "a reading that is a number": (lambda mockcs: mockcs.readings.update({404: "x"}), "a name is a text"),  # type: ignore[dict-item]
+    "a name that no URL can hold": (lambda mockcs: mockcs.service("\ud800"), "no URL can hold"),
     "no URL": (lambda _: Client(None), "None"),  # type: ignore[arg-type]
     "no call awaited": (lambda mockcs: mockcs.wait_for("start_service", times=0), "assert_not_called"),
 }
+
+
+def test_a_late_answer_may_be_a_refusal(mockcs: Client, ivr: Ivr) -> None:
+    mockcs.delay("start_service", seconds=0.01, status=503)
+    event = {"contact_key": "1", "service_type": 1}
+    assert [ivr.send("POST", "/services/start", event)[0] for _ in range(2)] == [503, 201]
 
 
 @pytest.mark.parametrize("mistake", MISUSES)
