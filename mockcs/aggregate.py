@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, NoReturn
 
-from mockcs.clock import milliseconds_of, text_of
+from mockcs.clock import DAY, milliseconds_of, text_of
 from mockcs.errors import Refusal
 from mockcs.ids import written
 from mockcs.index import parts
@@ -16,7 +16,6 @@ from mockcs.store import Resource, Store
 from mockcs.terms import Params, Terms
 from mockcs.violations import forbidden
 
-_DAY = 86_400_000  # milliseconds
 _IDS = ("service_id", "state_id", "task_id")
 
 
@@ -63,7 +62,7 @@ def tolerated(params: Params, reading: str, sentence: str, fix: str, value: Any 
 def doubtful_time(service: Resource, event: Event) -> Iterator[str]:
     """Advice on an event that lies before the start of its service, but for one of another day: that is replayed."""
     timestamp, started = event.occasion.get("timestamp"), service.members["started"]["timestamp"]
-    if timestamp is not None and timestamp < started and milliseconds_of(started) - milliseconds_of(timestamp) < _DAY:
+    if timestamp is not None and timestamp < started and milliseconds_of(started) - milliseconds_of(timestamp) < DAY:
         yield f"the timestamp {timestamp} lies before the start of the service, {started}"
 
 
@@ -71,8 +70,8 @@ def other_ids(event: Event, **counts: int | str | None) -> Iterator[str]:
     """Advice on an id in a body that is not the one that counts: that of the URL, or the state of a task."""
     for name, number in counts.items():
         if (event.orders | event.own).get(name, number) != number:
-            own = f"differs from {number}, which counts"
-            yield f"the {name} of the body {'is not read, for the task belongs to none' if number is None else own}"
+            none = "is not read, for the task belongs to none"
+            yield f"the {name} of the body {none if number is None else f'differs from {number}, which counts'}"
 
 
 def check_keys(params: Params, event: Event) -> None:

@@ -9,9 +9,8 @@ from queue import Empty, SimpleQueue
 from typing import Protocol
 
 from mockcs.errors import MockcsError
-from mockcs.front import DRAINED, Environ, StartResponse, Wsgi
+from mockcs.front import CHUNK, DRAINED, Environ, StartResponse, Wsgi
 
-_CHUNK = 64 * 2**10
 _PATIENCE = 1.0  # seconds without any body beginning or coming to its end
 
 
@@ -80,7 +79,7 @@ class _Bounded:
         """Read what nobody has begun to read."""
         left = 0 if self._begun else DRAINED
         with suppress(MockcsError, OSError):  # too many others are still to come, or the client has gone
-            while left > 0 and (chunk := self.read(_CHUNK)):
+            while left > 0 and (chunk := self.read(CHUNK)):
                 left -= len(chunk)
 
     def read(self, *size: int) -> bytes:

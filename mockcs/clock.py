@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+DAY = 86_400_000
+"""The milliseconds of a day."""
 BEGINNING, END = -62_135_596_800_000, 253_402_300_799_999
 """The first millisecond of the year 1 and the last one of the year 9999; a clock that runs on stands still there."""
 

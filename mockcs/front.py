@@ -31,7 +31,8 @@ SPACE_KEY = "mockcs.space"
 _ADMIN = ADMIN + "/"
 _HEADER = "HTTP_MOCKCS_SPACE"
 _VERSION = ("Mockcs-Version", __version__)
-_CHUNK = 64 * 2**10
+CHUNK = 64 * 2**10
+"""How many bytes of a body are read at once."""
 DRAINED = 64 * 2**20
 """How many bytes are read of a body that nobody wants, before the connection is given up."""
 _DIGITS = 15
@@ -158,7 +159,7 @@ def _body_of(environ: Environ, max_body: int) -> tuple[bytes, int, str | None, b
     try:
         most = max(DRAINED, max_body + 1)
         while size < most and (length is None or size < length):
-            chunk = read(_CHUNK if length is None else min(_CHUNK, length - size))
+            chunk = read(CHUNK if length is None else min(CHUNK, length - size))
             size += len(chunk)
             if size == length == len(chunk) <= max_body:
                 return chunk, size, None, True  # it came in one piece, as most do

@@ -11,6 +11,7 @@ from queue import Full, Queue
 from typing import Any
 
 from mockcs.calls import Call, Masks
+from mockcs.clock import DAY
 from mockcs.json_text import pack, unpack
 from mockcs.messages import Change, Document, Request, Response
 
@@ -21,7 +22,6 @@ PLACES = {"operation": 3, "api": 5, "method": 7, "path": 8, "status": 15}
 BODY, BODY_SIZE, DIGEST = 11, 12, 13
 """Where a record has the body of the request."""
 _NUMBER, _RECEIVED_AT, _PATH, _STATUS, _VIOLATIONS, _SIZE = 0, 2, PLACES["path"], PLACES["status"], -5, -1
-_DAY = 86_400_000  # milliseconds
 _FRAME = 512  # bytes that a record takes beside its texts
 _NOTHING = Response(0)  # of a call that got no answer
 _IN_FLIGHT = ("received", None, (), b"", 0, None, 0, b"", (), (), None, 0)  # what became of a call that is under way
@@ -83,8 +83,8 @@ class Journal:
 
         `asked` are the operation, its id in the manual, and the generation.
         """
-        if now // _DAY != self._day:
-            self._begin_day(now // _DAY)
+        if now // DAY != self._day:
+            self._begin_day(now // DAY)
         self.total = number = self.total + 1
         came = self._in_flight[number] = (
             number,

@@ -16,6 +16,7 @@ from mockcs.errors import MockcsError, meant_by
 from mockcs.json_text import dumps
 from mockcs.messages import Document
 from mockcs.schemas import compiled
+from mockcs.violations import pointer_of
 
 _TEXTS = ("operation", "api", "method", "path")
 _MAPPINGS = ("path_params", "query", "headers")
@@ -117,9 +118,9 @@ class Match:
 
 
 def _told(error: Any) -> str:
-    place = "".join(f"/{step}" for step in error.instance_path)
-    message = error.message
-    return f"body_schema: {place + ': ' if place else ''}{message if len(message) <= _LONG else message[:_LONG] + '…'}"
+    place, message = pointer_of(error.instance_path), error.message
+    told = message if len(message) <= _LONG else f"{message[:_LONG]}…"
+    return f"body_schema: {place}: {told}" if place else f"body_schema: {told}"
 
 
 def match_of(document: object, operations: frozenset[str], masks: Masks) -> Match:

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections import Counter
-
     from mockcs.client import Client
     from mockcs.fresh import Fresh
 
@@ -22,7 +20,7 @@ _COVERED = pytest.StashKey[list[Any]]()
 _CLIENT = pytest.StashKey["Fresh"]()
 _SPACES = pytest.StashKey[list[str]]()
 _OUTCOME = pytest.StashKey[str]()
-_TOLD = pytest.StashKey["dict[Client, Counter[int]]"]()  # the calls that the report of a failed test tells
+_TOLD = pytest.StashKey["Mapping[Client, Mapping[int, int]]"]()  # the calls that the report of a failed test tells
 _NO_TESTS = ("collectonly", "setuponly", "setupplan")  # options under which no test runs
 _NO_TOKEN, _TOO_MANY_WAITING = 401, 503
 _NAME = 16  # digits that tell the space of one test from all others, and leave a report its 80 columns
@@ -169,7 +167,7 @@ def _check(client: Fresh, request: pytest.FixtureRequest) -> None:
     ends = time.monotonic() + _BARRIER
     told = stash.get(_TOLD, {}) if outcome == "failed" else {}
     try:
-        broken = [call for each in client.all for call in _untold(each, ends, told.get(each))]
+        broken = [call for each in client.all for call in _untold(each, ends, told.get(each, {}))]
     except MockcsError as error:
         if outcome == "failed":
             return
@@ -180,9 +178,9 @@ def _check(client: Fresh, request: pytest.FixtureRequest) -> None:
         pytest.fail(violations(broken), pytrace=False)
 
 
-def _untold(client: Client, ends: float, told: Counter[int] | None) -> Iterator[Any]:
+def _untold(client: Client, ends: float, told: Mapping[int, int]) -> Iterator[Any]:
     """The calls of a client that broke a rule, but for those that a report has told, once for each time."""
-    known = {} if told is None else dict(told)
+    known = dict(told)
     for call in _refused(client, max(ends - time.monotonic(), 0)):
         if known.get(call.id):
             known[call.id] -= 1  # after a reset there may be another one of that id

@@ -272,9 +272,10 @@ class Store:
         if when is not None:
             self._due.add(when, service.id, kind)
             if len(self._due) > _SPARE * (len(self._records["service"]) + _FEW):
-                each = ((service, kind) for service in self.all("service") for kind in (EXPIRE, COMPLETE))
-                whens = ((_due_time(*of), of[0].id, of[1]) for of in each)
-                self._due = Deadlines((when, number, kind) for when, number, kind in whens if when is not None)
+                pairs = ((each, kind) for each in self.all("service") for kind in (EXPIRE, COMPLETE))
+                self._due = Deadlines(
+                    (at, of.id, kind) for of, kind in pairs if (at := _due_time(of, kind)) is not None
+                )
 
     def _touch(self, service_id: int) -> None:
         # Only a service that may be ended for its idleness need know when it was last touched.

@@ -34,7 +34,7 @@ def params_of(space: Space, terms: Terms, path_params: Mapping[str, str], reques
     broken: list[Violation] = []
     path: Document = {}
     for name, text in path_params.items():
-        path[name] = _path_value(space.manual, terms, name, text, broken)
+        path[name] = _path_value(terms, name, text, broken)
     query = _query(terms, request, notes, broken) if request.query or terms.query else {}
     body = None
     if terms.body is not None:
@@ -85,7 +85,7 @@ def _body(
     return events.body(document) if isinstance(document, dict) else None
 
 
-def _path_value(manual: Manual, terms: Terms, name: str, text: str, broken: list[Violation]) -> Any:
+def _path_value(terms: Terms, name: str, text: str, broken: list[Violation]) -> Any:
     kind = name.removesuffix("_id")
     if kind not in LARGEST:
         return text
@@ -95,7 +95,7 @@ def _path_value(manual: Manual, terms: Terms, name: str, text: str, broken: list
     number = int(text) if _INTEGER.fullmatch(text) else None
     if number is not None and -LARGEST[kind] - 1 <= number <= LARGEST[kind]:
         return number
-    row = next(asdict(row) for row in manual.rows(terms.api, "path") if row.field == name)
+    row = asdict(terms.table("path").row(name))
     row["page"] = terms.operation.page  # the table's row tells of one operation for all
     message = f"{name} must be a whole number of {row['limit']}s, not {shown(text)}"
     fix = f"send the {name} that the server gave"

@@ -8,9 +8,9 @@ from mockcs.store import Resource, Store
 START = {"started": {"timestamp": "2026-01-01T12:00:00.000Z"}}
 
 
-def service(store: Store, expires: int, idle: int | None = None) -> Resource:
+def service(store: Store, expires: int) -> Resource:
     """A stored service."""
-    made = Resource("service", store.next_id("service"), dict(START), {}, expires=expires, idle=idle)
+    made = Resource("service", store.next_id("service"), dict(START), {}, expires=expires)
     store.add(made)
     return made
 
@@ -36,7 +36,7 @@ def test_the_earliest_deadline_comes_first_and_the_lower_number_of_two() -> None
 
 def test_deadlines_of_services_that_are_gone_are_dropped_and_the_others_kept() -> None:
     store = Store()
-    kept = [service(store, 50, idle=None), service(store, 40)]
+    kept = [service(store, 50), service(store, 40)]
     most = 0
     for _ in range(10_000):
         store.remove(service(store, 90))

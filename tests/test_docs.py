@@ -37,10 +37,6 @@ RELEASED = "2026-11-20"
 SHOWN = "127.0.0.1:8080"
 """Where the mock listens in the documentation."""
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-MODULES, OPERATIONS = (
-    re.compile(rf"(?<=<!-- {name}: written by `python -m tests.test_docs` -->\n).*?(?=<!-- /{name} -->)", re.DOTALL)
-    for name in ("modules", "operations")
-)
 
 
 @dataclass(frozen=True)
@@ -355,12 +351,6 @@ def modules_table() -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def test_the_architecture_lists_the_modules_as_their_docstrings_describe_them() -> None:
-    found = MODULES.search(ARCHITECTURE.read_text(encoding="utf-8"))
-    assert found
-    assert found[0] == modules_table(), "`python -m tests.test_docs` writes it anew"
-
-
 def test_files_and_functions_stay_short() -> None:
     found = sources()
     lines = {name: len((ROOT / "mockcs" / name).read_text("utf-8").splitlines()) for name in found}
@@ -389,15 +379,28 @@ def operations_table() -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def test_the_readme_lists_what_is_mocked() -> None:
-    found = OPERATIONS.search(README.read_text(encoding="utf-8"))
-    assert found
-    assert found[0] == operations_table(), "`python -m tests.test_docs` writes it anew"
-
-
 def test_nothing_that_is_mocked_is_called_not_mocked() -> None:
     told = set(re.findall(r"`([a-z]+(?:_[a-z]+)+)`", section(README, "What is not mocked")))
     assert told & {row.name for row in documented.read().operations} == set()
+
+
+# What is written by this module
+
+WRITTEN = {"modules": (ARCHITECTURE, modules_table), "operations": (README, operations_table)}
+"""The tables in the documentation that are made from what they tell of, by the name of their marks."""
+
+
+def written(name: str) -> tuple[str, int]:
+    """The page with that table made anew, and how often it stands there."""
+    page, table = WRITTEN[name]
+    mark = rf"(?<=<!-- {name}: written by `python -m tests.test_docs` -->\n).*?(?=<!-- /{name} -->)"
+    return re.subn(mark, lambda _: table(), page.read_text(encoding="utf-8"), flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_what_is_written_is_what_its_sources_say(name: str) -> None:
+    text = WRITTEN[name][0].read_text(encoding="utf-8")
+    assert written(name) == (text, 1), "`python -m tests.test_docs` writes it anew"
 
 
 # The whole
@@ -435,5 +438,5 @@ def test_the_changelog_tells_of_this_version_below_what_is_unreleased() -> None:
 
 
 if __name__ == "__main__":
-    README.write_text(OPERATIONS.sub(lambda _: operations_table(), README.read_text("utf-8")), encoding="utf-8")
-    ARCHITECTURE.write_text(MODULES.sub(lambda _: modules_table(), ARCHITECTURE.read_text("utf-8")), encoding="utf-8")
+    for each, (home, _) in WRITTEN.items():
+        home.write_text(written(each)[0], encoding="utf-8")
